@@ -1,0 +1,1 @@
+//! Benchmarks of Tilesight against its rivals.

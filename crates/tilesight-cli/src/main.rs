@@ -1,0 +1,3 @@
+//! The program `tilesight`.
+
+fn main() {}

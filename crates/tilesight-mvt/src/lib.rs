@@ -1,0 +1,1 @@
+//! Decodes Mapbox Vector Tiles into typed columns.

@@ -1,0 +1,1 @@
+//! The spatial index and every predicate of Tilesight.

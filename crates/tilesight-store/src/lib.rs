@@ -1,0 +1,1 @@
+//! Reads tile stores: folders and MBTiles archives.

@@ -1,0 +1,1 @@
+//! The world grid, tile ids, boxes, regions and tile cover of Tilesight.

@@ -1,0 +1,1 @@
+//! An embedded spatial query engine over the vector tiles of street-level imagery.

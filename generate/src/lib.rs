@@ -1,0 +1,1 @@
+//! Makes realistic tiles of street-level imagery from a seed.
