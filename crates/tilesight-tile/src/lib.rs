@@ -1,1 +1,31 @@
-//! The world grid, tile ids, boxes, regions and tile cover of Tilesight.
+//! The world grid of Tilesight: positions, tiles, boxes, regions, and which tiles they touch.
+//!
+//! A position is a [`GridPoint`]: two `u32` on the Web Mercator square, 2³² units a side, `x`
+//! growing eastwards and `y` southwards. Degrees are made from the grid, never stored, so every
+//! comparison can be one of integers.
+//!
+//! ```
+//! use tilesight_tile::{Bbox, GridPoint, LonLat, TileId};
+//!
+//! let door = GridPoint::nearest_to(LonLat::new(24.9384, 60.1699)?);
+//! let tile = TileId::containing(14, door);
+//! assert_eq!(tile.to_string(), "14/9326/4742");
+//!
+//! let kamppi = Bbox::from_degrees(24.92, 60.16, 24.95, 60.18)?;
+//! assert!(kamppi.contains(door));
+//! # Ok::<(), tilesight_tile::Error>(())
+//! ```
+//!
+//! This crate is pure arithmetic: it knows nothing of bytes, HTTP or Mapillary.
+
+#![forbid(unsafe_code)]
+
+mod bbox;
+mod error;
+mod grid;
+mod tile_id;
+
+pub use bbox::{Bbox, GridBox};
+pub use error::Error;
+pub use grid::{EARTH_RADIUS_M, GridPoint, LonLat, haversine_m, initial_bearing_deg};
+pub use tile_id::TileId;
