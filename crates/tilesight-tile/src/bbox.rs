@@ -73,6 +73,14 @@ pub struct Bbox {
 }
 
 impl Bbox {
+    /// The whole world.
+    pub const WORLD: Self = Self {
+        west: -180.0,
+        south: -90.0,
+        east: 180.0,
+        north: 90.0,
+    };
+
     /// Checks a box in degrees: west, south, east, north (RFC 7946, section 5).
     ///
     /// # Errors

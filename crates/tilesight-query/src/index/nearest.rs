@@ -132,6 +132,23 @@ impl Target {
         if units <= 0.0 { -1.0 } else { units * units }
     }
 
+    /// Boxes that hold every position within a distance: two across the antimeridian, else one,
+    /// of the whole world where the plane does not decide.
+    pub(crate) fn boxes_around(&self, distance_m: f64) -> Vec<GridBox> {
+        let units = self.outside_squared(distance_m).sqrt().ceil();
+        if units >= MAX_INSIDE_UNITS {
+            return vec![GridBox::WORLD];
+        }
+        let (GridPoint { x, y }, units) = (self.point, units as u32);
+        let (min_y, max_y) = (y.saturating_sub(units), y.saturating_add(units));
+        let columns = match (x.checked_sub(units), x.checked_add(units)) {
+            (Some(west), Some(east)) => vec![(west, east)],
+            _ => vec![(x.wrapping_sub(units), u32::MAX), (0, x.wrapping_add(units))],
+        };
+        let boxed = |(min_x, max_x)| GridBox { min_x, min_y, max_x, max_y };
+        columns.into_iter().map(boxed).collect()
+    }
+
     /// A distance that nothing in a box is nearer than, in metres. Costs trigonometry, and holds
     /// around the poles too, where the planar bounds give up.
     pub(crate) fn lower_bound_m(&self, b: &GridBox) -> f64 {
@@ -185,6 +202,12 @@ pub(crate) struct Points<'a> {
     pub(crate) xs: &'a [u32],
     pub(crate) ys: &'a [u32],
     pub(crate) ids: &'a [i64],
+}
+
+impl Points<'_> {
+    pub(crate) fn at(&self, row: u32) -> GridPoint {
+        GridPoint { x: self.xs[row as usize], y: self.ys[row as usize] }
+    }
 }
 
 /// Finds the `k` rows nearest to a target among those that pass a filter and lie within
