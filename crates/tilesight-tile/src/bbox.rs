@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::grid::{lat_of_y, lon_of_x, x_of_lon, y_of_lat};
+use crate::predicates::meets_box;
 use crate::{Error, GridPoint, LonLat};
 
 /// A box on the grid: inclusive ranges of columns and rows, never empty, never across the
@@ -146,6 +147,18 @@ impl Bbox {
             self.west <= lon || lon <= self.east
         };
         in_columns && self.south <= lat && lat <= self.north
+    }
+
+    /// Tells whether any part of a segment lies in the box, edges included. The ends are positions
+    /// of the grid, the segment is straight in degrees and does not cross the antimeridian.
+    pub fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool {
+        let segment = [a.degrees(), b.degrees()];
+        let meets = |west, east| meets_box(segment, [[west, self.south], [east, self.north]]);
+        if self.west <= self.east {
+            meets(self.west, self.east)
+        } else {
+            meets(self.west, 180.0) || meets(-180.0, self.east)
+        }
     }
 
     /// Turns the box into exact ranges of grid columns and rows: none when no grid position lies

@@ -4,7 +4,7 @@ pub(crate) mod line;
 mod query;
 mod stitch;
 
-pub use query::SequenceSelection;
+pub use query::{SequenceSelection, Track};
 
 use std::ops::Range;
 
