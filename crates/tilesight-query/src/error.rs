@@ -14,7 +14,7 @@ pub enum Error {
     #[error(transparent)]
     NotHeld(#[from] NotHeld),
     /// Everything was asked for, and there is no tile of the kind at all.
-    #[error("nothing of the tileset {0} is held; get it with `tilesight fetch --tileset {0} …`", .0.option_name())]
+    #[error("nothing of the tileset {name} is held; get it with `tilesight fetch --tileset {name} …`", name = .0.option_name())]
     NoTileset(Tileset),
     /// A radius, field of view or heading that is not a number or out of range.
     #[error("{name} {value} is not within {range} (for example {example})")]

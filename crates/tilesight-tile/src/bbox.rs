@@ -277,6 +277,19 @@ mod tests {
         );
     }
 
+    #[test]
+    fn segments_meet_boxes_that_hold_neither_end() {
+        let at = |lon, lat| GridPoint::nearest_to(LonLat::new(lon, lat).unwrap());
+        let gate = Bbox::from_degrees(24.94, 60.16, 24.94, 60.18).unwrap();
+        assert!(gate.meets_segment(at(24.93, 60.17), at(24.95, 60.17)));
+        assert!(!gate.meets_segment(at(24.93, 60.17), at(24.95, 60.2)));
+        assert!(!gate.meets_segment(at(24.93, 60.17), at(24.939, 60.17)));
+        let across = Bbox::from_degrees(179.0, -1.0, -179.0, 1.0).unwrap();
+        assert!(across.meets_segment(at(179.5, -2.0), at(179.5, 2.0)));
+        assert!(across.meets_segment(at(-179.5, -2.0), at(-179.5, 2.0)));
+        assert!(!across.meets_segment(at(-178.5, -2.0), at(-178.5, 2.0)));
+    }
+
     proptest! {
         /// Integers decide as degrees do, on edges that are positions themselves and between.
         #[test]

@@ -2,7 +2,6 @@
 
 use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat, PreparedRegion, haversine_m};
 
-use super::bbox::classify;
 use super::{BoxShape, Circle, RegionShape};
 use crate::index::{BoxGroup, Shape, Target, Verdicts};
 

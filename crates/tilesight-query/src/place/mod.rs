@@ -7,7 +7,7 @@ mod region;
 
 pub(crate) use bbox::BoxShape;
 pub(crate) use circle::Circle;
-pub(crate) use line::{LineBox, LineCircle, LineRegion, LineShape};
+pub(crate) use line::{LineBox, LineCircle, LineRegion, LineShape, distance_to_segment_m};
 pub(crate) use region::RegionShape;
 
 use tilesight_tile::{GridBox, GridPoint, LonLat, PreparedRegion};
