@@ -221,6 +221,11 @@ fn up_to(first: u32, beyond: Option<u32>) -> Option<(u32, u32)> {
     }
 }
 
+/// The first row south of a latitude; 2³² when there is none.
+pub(crate) fn first_row_south_of(lat: f64) -> u64 {
+    first_where(y_of_lat(lat), |y| lat_of_y(y) < lat).map_or(1 << 32, u64::from)
+}
+
 /// Finds the first grid coordinate for which a monotone predicate holds, starting from a guess
 /// that floating point has put within a few units of it.
 pub(crate) fn first_where(guess: f64, holds: impl Fn(u32) -> bool) -> Option<u32> {

@@ -167,6 +167,14 @@ impl Polygon {
         Ok(Self { rings })
     }
 
+    /// The least and the greatest longitude (axis 0) or latitude (axis 1) of all vertices.
+    pub fn range(&self, axis: usize) -> [f64; 2] {
+        let vertices = self.rings.iter().flat_map(Ring::vertices);
+        vertices.fold([f64::INFINITY, f64::NEG_INFINITY], |[min, max], vertex| {
+            [min.min(vertex[axis]), max.max(vertex[axis])]
+        })
+    }
+
     /// Counts, over all rings and on every turn of the globe they reach, the edges to the west.
     fn contains(&self, [lon, lat]: Position) -> bool {
         let mut inside = false;
@@ -186,4 +194,4 @@ impl Polygon {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;
