@@ -30,12 +30,20 @@ pub struct FailedTile {
 impl Holding {
     /// No tile of a tileset.
     pub const fn nothing(tileset: Tileset) -> Self {
-        Self { tileset, tiles: Vec::new(), bounds: None, failed: Vec::new() }
+        Self {
+            tileset,
+            tiles: Vec::new(),
+            bounds: None,
+            failed: Vec::new(),
+        }
     }
 
     /// Every tile of the world, for images.
     pub(super) fn world() -> Self {
-        Self { bounds: Some(Bbox::WORLD), ..Self::nothing(Tileset::Images) }
+        Self {
+            bounds: Some(Bbox::WORLD),
+            ..Self::nothing(Tileset::Images)
+        }
     }
 }
 
