@@ -54,7 +54,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    pub(crate) fn new(tiles: Vec<TileId>, bounds: &[Bbox], failed: Vec<FailedTile>) -> Self {
+    pub(crate) fn new(tiles: &[TileId], bounds: &[Bbox], failed: Vec<FailedTile>) -> Self {
         let at_data_zoom = |tile: &TileId| tile.z() == DATA_ZOOM;
         let failed_tiles = failed.iter().map(|failed| failed.tile).filter(at_data_zoom);
         let failed_tiles = TileRows::from_tiles(DATA_ZOOM, failed_tiles);
@@ -278,7 +278,7 @@ fn around(boxes: &[GridBox]) -> Bbox {
     let ceil = |degrees: f64| (degrees * 1e5).ceil() / 1e5;
     let (west, east) = (floor(west).max(-180.0), ceil(east).min(180.0));
     Bbox::from_degrees(west, floor(southeast.lat()), east, ceil(northwest.lat()))
-        .unwrap_or_else(|_| Bbox::WORLD)
+        .unwrap_or(Bbox::WORLD)
 }
 
 #[cfg(test)]
@@ -299,7 +299,7 @@ mod tests {
             })
             .collect();
         let mut coverage = Coverage::default();
-        coverage.set(Tileset::Images, Held::new(tiles.to_vec(), &[], failed));
+        coverage.set(Tileset::Images, Held::new(tiles, &[], failed));
         coverage
     }
 

@@ -51,9 +51,9 @@ impl Texts {
         while low < high {
             let middle = u32::midpoint(low, high);
             if self.get(middle).is_some_and(&holds) {
-                low = middle + 1
+                low = middle + 1;
             } else {
-                high = middle
+                high = middle;
             }
         }
         low

@@ -274,7 +274,7 @@ impl Dataset {
     ///     last_seen_at_ms: None,
     /// });
     /// let held = Holding { tiles: vec![tile], ..Holding::nothing(Tileset::TrafficSigns) };
-    /// let data = build(vec![part], vec![held])?;
+    /// let data = build(vec![part], &[held])?;
     ///
     /// let regulatory = FeatureQuery { values: vec!["regulatory--*".into()], ..Default::default() };
     /// assert_eq!(data.features(&regulatory)?.ids().collect::<Vec<_>>(), [7]);

@@ -48,7 +48,7 @@ impl Holding {
 }
 
 /// Joins holdings; several of one tileset add up.
-pub(super) fn coverage(holdings: Vec<Holding>) -> Coverage {
+pub(super) fn coverage(holdings: &[Holding]) -> Coverage {
     let mut coverage = Coverage::default();
     for tileset in Tileset::ALL {
         let (mut tiles, mut failed, mut bounds) = (Vec::new(), Vec::new(), Vec::new());
@@ -60,7 +60,7 @@ pub(super) fn coverage(holdings: Vec<Holding>) -> Coverage {
             bounds.extend(holding.bounds);
         }
         if is_there {
-            coverage.set(tileset, Held::new(tiles, &bounds, failed));
+            coverage.set(tileset, Held::new(&tiles, &bounds, failed));
         }
     }
     coverage

@@ -35,14 +35,14 @@ use crate::rows::Image;
 /// # Cost
 ///
 /// O(n log n) in the rows, on all threads; about twice the memory of the result.
-pub fn build(parts: Vec<Part>, holdings: Vec<Holding>) -> Result<Dataset, Error> {
+pub fn build(parts: Vec<Part>, holdings: &[Holding]) -> Result<Dataset, Error> {
     let coverage = holding::coverage(holdings);
     let numbers = Numbers::of(&parts);
     let lines = sequences::RawPieces::collect(&parts, &numbers)?;
     let features = features::build(&parts)?;
     let overview_points = parts.iter().map(|part| part.overview_points).sum();
     let images = images::build(parts, numbers)?;
-    let sequences = sequences::build(&images, lines, &coverage)?;
+    let sequences = sequences::build(&images, &lines, &coverage)?;
     Ok(Dataset {
         images,
         sequences,
@@ -94,7 +94,7 @@ impl Dataset {
                 creator_id: image.creator_id,
             });
         }
-        build(vec![part], vec![Holding::world()])
+        build(vec![part], &[Holding::world()])
     }
 }
 

@@ -25,7 +25,7 @@ use crate::query::{FeatureKind, Kind};
 /// rows.image(ImageRow { sequence: Some(sequence), ..ImageRow::at(tile.origin(), 17) });
 ///
 /// let held = Holding { tiles: vec![tile], ..Holding::nothing(Tileset::Images) };
-/// let data = build(vec![part], vec![held])?;
+/// let data = build(vec![part], &[held])?;
 /// assert_eq!(data.images(&ImageQuery::default())?.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -72,7 +72,7 @@ impl RawPieces {
 /// Groups images into sequences and stitches their lines.
 pub(super) fn build(
     images: &Images,
-    pieces: RawPieces,
+    pieces: &RawPieces,
     coverage: &Coverage,
 ) -> Result<Sequences, Error> {
     let count = images.sequence_ids.len();
@@ -82,10 +82,10 @@ pub(super) fn build(
         .into_par_iter()
         .map(|sequence| {
             let rows = &rows[row_starts[sequence] as usize..row_starts[sequence + 1] as usize];
-            Draft::new(images, rows, &pieces, sequence as u32, coverage)
+            Draft::new(images, rows, pieces, sequence as u32, coverage)
         })
         .collect();
-    checked_count(drafts.iter().map(|draft| draft.vertices()).sum())?;
+    checked_count(drafts.iter().map(Draft::vertices).sum())?;
     let (by_place, tree) = pack(&drafts);
     Ok(Sequences {
         row_starts,

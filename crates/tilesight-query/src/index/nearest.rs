@@ -441,7 +441,7 @@ mod tests {
             let bounds = GridBox {
                 min_x: a.0.min(b.0), max_x: a.0.max(b.0), min_y: a.1.min(b.1), max_y: a.1.max(b.1),
             };
-            let within = |v: u32, min: u32, max: u32| min + (u64::from(v) * u64::from(max - min) >> 32) as u32;
+            let within = |v: u32, min: u32, max: u32| min + ((u64::from(v) * u64::from(max - min)) >> 32) as u32;
             let point = GridPoint {
                 x: within(at.0, bounds.min_x, bounds.max_x),
                 y: within(at.1, bounds.min_y, bounds.max_y),
