@@ -84,6 +84,13 @@ impl GridPoint {
     }
 }
 
+impl GridPoint {
+    /// Longitude and latitude as the predicates take them.
+    pub(crate) fn degrees(self) -> [f64; 2] {
+        [lon_of_x(self.x), lat_of_y(self.y)]
+    }
+}
+
 /// Longitude of a grid column in degrees.
 pub(crate) fn lon_of_x(x: u32) -> f64 {
     x as f64 / GRID_SIDE * 360.0 - 180.0

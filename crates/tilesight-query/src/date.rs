@@ -1,0 +1,296 @@
+//! Dates as people write them, on UTC milliseconds.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp, Unit};
+
+/// Milliseconds in a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// Day 0.
+const EPOCH: Date = Date::constant(1970, 1, 1);
+
+/// Last millisecond of the year 9999; tiles hold garbage beyond it.
+const MAX_KNOWN_MS: i64 = 253_402_300_799_999;
+
+/// Keeps a capture time that can be one: 1970 to 9999, and not 0, which means unknown.
+pub(crate) fn known_ms(captured_at_ms: i64) -> Option<i64> {
+    (1..=MAX_KNOWN_MS)
+        .contains(&captured_at_ms)
+        .then_some(captured_at_ms)
+}
+
+/// A stretch of time as a date names it: first and last millisecond, both included, in UTC.
+///
+/// Parsed from `YYYY`, `YYYY-MM`, `YYYY-MM-DD`, `YYYY-MM-DDTHH:MM[:SS]` with `Z`, an offset or
+/// nothing (UTC), or from integer milliseconds since 1970. A partial date means its whole period.
+///
+/// ```
+/// use tilesight_query::Period;
+///
+/// let february: Period = "2024-02".parse()?;
+/// assert_eq!(february.to_string(), "2024-02-01T00:00:00.000Z/2024-02-29T23:59:59.999Z");
+/// let instant: Period = "1706745600000".parse()?;
+/// assert_eq!(instant.first_ms, february.first_ms);
+/// assert!("last summer".parse::<Period>().is_err());
+/// # Ok::<(), tilesight_query::ParsePeriodError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Period {
+    /// First millisecond since 1970 in UTC.
+    pub first_ms: i64,
+    /// Last millisecond since 1970 in UTC, included.
+    pub last_ms: i64,
+}
+
+/// A text that names no date.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not a date: write 2023, 2023-05, 2023-05-01, 2023-05-01T10:30:00Z or milliseconds since 1970"
+)]
+pub struct ParsePeriodError(String);
+
+impl FromStr for Period {
+    type Err = ParsePeriodError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse(text.trim()).ok_or_else(|| ParsePeriodError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", rfc3339(self.first_ms), rfc3339(self.last_ms))
+    }
+}
+
+/// Writes milliseconds since 1970 as RFC 3339 in UTC, with milliseconds.
+///
+/// ```
+/// assert_eq!(tilesight_query::rfc3339(1_706_745_600_000), "2024-02-01T00:00:00.000Z");
+/// ```
+pub fn rfc3339(ms: i64) -> String {
+    let Some(date) = date_of(day_of(ms)) else {
+        return ms.to_string();
+    };
+    let of_day = ms.rem_euclid(DAY_MS);
+    let (hours, minutes) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    let (seconds, millis) = (of_day / 1_000 % 60, of_day % 1_000);
+    format!("{date}T{hours:02}:{minutes:02}:{seconds:02}.{millis:03}Z")
+}
+
+fn parse(text: &str) -> Option<Period> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.bytes().all(|b| b.is_ascii_digit()) && text.len() != 4 {
+        return milliseconds(text);
+    }
+    match text.len() {
+        4 => from_days(&format!("{text}-01-01"), Span::new().years(1)),
+        7 => from_days(&format!("{text}-01"), Span::new().months(1)),
+        10 => from_days(text, Span::new().days(1)),
+        _ => from_time(text),
+    }
+}
+
+/// An instant. Eight digits are a date without its hyphens more likely than January 1970, and
+/// are refused rather than misread.
+fn milliseconds(text: &str) -> Option<Period> {
+    if text.len() == 8 {
+        return None;
+    }
+    let ms = text.parse().ok()?;
+    Some(Period {
+        first_ms: ms,
+        last_ms: ms,
+    })
+}
+
+fn from_days(first_day: &str, length: Span) -> Option<Period> {
+    let first: Date = first_day.parse().ok()?;
+    // The end of the last year there is has no following day to subtract from.
+    let last_ms = match first.checked_add(length) {
+        Ok(beyond) => start_ms(beyond)? - 1,
+        Err(_) => MAX_KNOWN_MS,
+    };
+    Some(Period {
+        first_ms: start_ms(first)?,
+        last_ms,
+    })
+}
+
+fn start_ms(day: Date) -> Option<i64> {
+    let days = EPOCH.until((Unit::Day, day)).ok()?.get_days();
+    Some(i64::from(days) * DAY_MS)
+}
+
+/// The date of a day given by its number since 1970.
+fn date_of(day: i64) -> Option<Date> {
+    EPOCH.checked_add(Span::new().try_days(day).ok()?).ok()
+}
+
+fn from_time(text: &str) -> Option<Period> {
+    // A timestamp first: a civil time would drop the offset without a word.
+    let timestamp = match text.parse::<Timestamp>() {
+        Ok(timestamp) => timestamp,
+        Err(_) => text
+            .parse::<DateTime>()
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .ok()?
+            .timestamp(),
+    };
+    let first_ms = timestamp.as_millisecond();
+    Some(Period {
+        first_ms,
+        last_ms: first_ms + precision_ms(text)? - 1,
+    })
+}
+
+/// How long the moment is that a text `YYYY-MM-DDTHH…` names: an hour, a minute, a second or a
+/// millisecond.
+fn precision_ms(text: &str) -> Option<i64> {
+    let time = text.get(11..)?;
+    let end = time.find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.'));
+    let time = &time[..end.unwrap_or(time.len())];
+    Some(match (time.contains('.'), time.matches(':').count()) {
+        (true, _) => 1,
+        (_, 0) => 3_600_000,
+        (_, 1) => 60_000,
+        _ => 1_000,
+    })
+}
+
+/// The day, month or year in which a moment lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Calendar {
+    Day,
+    Month,
+    Year,
+}
+
+/// Number of the day since 1970 in which a moment lies.
+pub(crate) fn day_of(ms: i64) -> i64 {
+    ms.div_euclid(DAY_MS)
+}
+
+/// The calendar period that holds a day given by its number since 1970.
+pub(crate) fn period_of_day(day: i64, unit: Calendar) -> Option<Period> {
+    let date = date_of(day)?;
+    let (first, length) = match unit {
+        Calendar::Day => (date, Span::new().days(1)),
+        Calendar::Month => (date.first_of_month(), Span::new().months(1)),
+        Calendar::Year => (date.first_of_year(), Span::new().years(1)),
+    };
+    from_days(&first.to_string(), length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let parsed = text.parse::<Period>().map(|period| period.to_string());
+        assert_eq!(parsed.as_deref(), Ok(expected), "{text}");
+    }
+
+    #[test]
+    fn partial_dates_mean_their_whole_period() {
+        check("2023", "2023-01-01T00:00:00.000Z/2023-12-31T23:59:59.999Z");
+        check(
+            "2023-12",
+            "2023-12-01T00:00:00.000Z/2023-12-31T23:59:59.999Z",
+        );
+        check(
+            "2024-02-29",
+            "2024-02-29T00:00:00.000Z/2024-02-29T23:59:59.999Z",
+        );
+        check("9999", "9999-01-01T00:00:00.000Z/9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn times_mean_their_minute_second_or_millisecond() {
+        check(
+            "2023-05-01T10:30",
+            "2023-05-01T10:30:00.000Z/2023-05-01T10:30:59.999Z",
+        );
+        check(
+            "2023-05-01T10:30Z",
+            "2023-05-01T10:30:00.000Z/2023-05-01T10:30:59.999Z",
+        );
+        check(
+            "2023-05-01T10:30:15",
+            "2023-05-01T10:30:15.000Z/2023-05-01T10:30:15.999Z",
+        );
+        check(
+            "2023-05-01 10:30:15Z",
+            "2023-05-01T10:30:15.000Z/2023-05-01T10:30:15.999Z",
+        );
+        check(
+            "2023-05-01T10:30:15.250Z",
+            "2023-05-01T10:30:15.250Z/2023-05-01T10:30:15.250Z",
+        );
+    }
+
+    #[test]
+    fn offsets_count() {
+        check(
+            "2023-05-01T10:30:00+03:00",
+            "2023-05-01T07:30:00.000Z/2023-05-01T07:30:00.999Z",
+        );
+        check(
+            "2023-05-01T10:30-02:00",
+            "2023-05-01T12:30:00.000Z/2023-05-01T12:30:59.999Z",
+        );
+    }
+
+    #[test]
+    fn milliseconds_are_an_instant() {
+        check(
+            "1682935815250",
+            "2023-05-01T10:10:15.250Z/2023-05-01T10:10:15.250Z",
+        );
+        check("0", "1970-01-01T00:00:00.000Z/1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn what_names_no_date_is_refused() {
+        for wrong in [
+            "",
+            "23",
+            "2023-13",
+            "2023-02-30",
+            "20230501",
+            "2023-05-01T25:00",
+            "yesterday",
+            "99999999999999999999",
+        ] {
+            let refused = wrong.parse::<Period>();
+            if wrong == "23" {
+                assert!(refused.is_ok(), "23 ms");
+            } else {
+                assert!(refused.is_err(), "{wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_times() {
+        assert_eq!(known_ms(0), None);
+        assert_eq!(known_ms(-5), None);
+        assert_eq!(known_ms(MAX_KNOWN_MS), Some(MAX_KNOWN_MS));
+        assert_eq!(known_ms(MAX_KNOWN_MS + 1), None);
+    }
+
+    #[test]
+    fn calendar_periods() {
+        let ms = "2024-02-29T12:00Z".parse::<Period>().unwrap().first_ms;
+        let period = |unit| period_of_day(day_of(ms), unit);
+        assert_eq!(period(Calendar::Day), "2024-02-29".parse().ok());
+        assert_eq!(period(Calendar::Month), "2024-02".parse().ok());
+        assert_eq!(period(Calendar::Year), "2024".parse().ok());
+    }
+}
