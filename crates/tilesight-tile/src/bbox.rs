@@ -28,6 +28,16 @@ impl GridBox {
         max_y: u32::MAX,
     };
 
+    /// The box of a single position.
+    pub const fn at(point: GridPoint) -> Self {
+        Self {
+            min_x: point.x,
+            min_y: point.y,
+            max_x: point.x,
+            max_y: point.y,
+        }
+    }
+
     /// Tells whether a position lies in the box, edges included.
     pub const fn contains(&self, point: GridPoint) -> bool {
         self.min_x <= point.x
@@ -192,7 +202,7 @@ fn up_to(first: u32, beyond: Option<u32>) -> Option<(u32, u32)> {
 
 /// Finds the first grid coordinate for which a monotone predicate holds, starting from a guess
 /// that floating point has put within a few units of it.
-fn first_where(guess: f64, holds: impl Fn(u32) -> bool) -> Option<u32> {
+pub(crate) fn first_where(guess: f64, holds: impl Fn(u32) -> bool) -> Option<u32> {
     let mut at = guess.clamp(0.0, u32::MAX as f64) as u32;
     while !holds(at) {
         at = at.checked_add(1)?;

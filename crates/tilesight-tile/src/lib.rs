@@ -23,9 +23,16 @@
 mod bbox;
 mod error;
 mod grid;
+mod predicates;
+mod prepared;
+mod region;
+#[cfg(test)]
+mod test_shapes;
 mod tile_id;
 
 pub use bbox::{Bbox, GridBox};
 pub use error::Error;
 pub use grid::{EARTH_RADIUS_M, GridPoint, LonLat, haversine_m, initial_bearing_deg};
+pub use prepared::{LocalRegion, PreparedRegion, Relation};
+pub use region::{Region, RegionError, RegionFault};
 pub use tile_id::TileId;
