@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tilesight_tile::{GridBox, GridPoint, TileId};
+use tilesight_tile::{Bbox, TileId};
 
 use crate::schema::Tileset;
 
@@ -13,6 +13,9 @@ pub enum Error {
     /// The place touches tiles that the dataset does not hold.
     #[error(transparent)]
     NotHeld(#[from] NotHeld),
+    /// Everything was asked for, and there is no tile of the kind at all.
+    #[error("nothing of the tileset {name} is held; get it with `tilesight fetch --tileset {name} …`", name = .0.option_name())]
+    NoTileset(Tileset),
     /// A radius, field of view or heading that is not a number or out of range.
     #[error("{name} {value} is not within {range} (for example {example})")]
     OutOfRange {
@@ -58,7 +61,7 @@ pub struct NotHeld {
     /// The first missing tile.
     pub example: TileId,
     /// A box around the place.
-    pub bounds: GridBox,
+    pub bounds: Bbox,
 }
 
 impl std::error::Error for NotHeld {}
@@ -75,13 +78,6 @@ impl fmt::Display for NotHeld {
         if self.tileset != Tileset::Images {
             write!(f, " --tileset {tileset}")?;
         }
-        let [west, south, east, north] = degrees_around(&self.bounds);
-        write!(f, " --bbox {west:.5},{south:.5},{east:.5},{north:.5} -o STORE.mbtiles`")
+        write!(f, " --bbox {} -o STORE.mbtiles`", self.bounds)
     }
-}
-
-fn degrees_around(bounds: &GridBox) -> [f64; 4] {
-    let northwest = GridPoint { x: bounds.min_x, y: bounds.min_y }.to_lon_lat();
-    let southeast = GridPoint { x: bounds.max_x, y: bounds.max_y }.to_lon_lat();
-    [northwest.lon(), southeast.lat(), southeast.lon(), northwest.lat()]
 }

@@ -2,15 +2,18 @@
 
 use std::ops::Range;
 
+use crate::date::Period;
 use crate::error::Error;
-use crate::images::{ImageColumns, ImageSummary, Images, NONE, OrdinalSummary, bloom_bit, flag_of};
+use crate::images::{
+    ImageColumns, ImageSummary, Images, NONE, OrdinalSummary, UNKNOWN_MS, bloom_bit, flag_of,
+};
 use crate::index::{Match, RowFilter, mask_of};
 use crate::query::Filter;
 
 /// A [`Filter`] whose ids have been looked up in the dictionaries of one dataset.
 pub(crate) struct ImageFilter<'a> {
     columns: &'a ImageColumns,
-    /// First and last capture time; the first is at least 1, so that the unknown never pass.
+    /// First and last capture time; later than the mark of the unknown, which never pass.
     captured_ms: Option<(i64, i64)>,
     /// The flag that is asked for.
     kind: Option<u8>,
@@ -34,7 +37,7 @@ impl<'a> ImageFilter<'a> {
         };
         Ok(Self {
             columns: &images.columns,
-            captured_ms: captured_range(filter),
+            captured_ms: known_between(filter.since, filter.until),
             kind: filter.kind.map(|kind| flag_of(Some(kind))),
             organizations: ordinals(&filter.organizations, &|id| images.organization_ids.find(id)),
             creators: ordinals(&filter.creators, &|id| images.creator_ids.find(id)),
@@ -136,14 +139,14 @@ impl RowFilter<ImageSummary> for ImageFilter<'_> {
     }
 }
 
-/// The capture times asked for; nothing when any will do.
-fn captured_range(filter: &Filter) -> Option<(i64, i64)> {
-    if filter.since.is_none() && filter.until.is_none() {
+/// The known times between two periods, both included; nothing when any will do, known or not.
+pub(crate) fn known_between(since: Option<Period>, until: Option<Period>) -> Option<(i64, i64)> {
+    if since.is_none() && until.is_none() {
         return None;
     }
-    let first = filter.since.map_or(i64::MIN, |period| period.first_ms);
-    let last = filter.until.map_or(i64::MAX, |period| period.last_ms);
-    Some((first.max(1), last))
+    let first = since.map_or(i64::MIN, |period| period.first_ms);
+    let last = until.map_or(i64::MAX, |period| period.last_ms);
+    Some((first.max(UNKNOWN_MS + 1), last))
 }
 
 fn classify_time((first, last): (i64, i64), summary: &ImageSummary) -> Match {

@@ -127,7 +127,7 @@ impl OrdinalSummary {
         Self { bloom: bloom_bit(ordinal), min: ordinal, max: ordinal }
     }
 
-    fn union(self, other: Self) -> Self {
+    pub(crate) fn union(self, other: Self) -> Self {
         Self {
             bloom: self.bloom | other.bloom,
             min: self.min.min(other.min),

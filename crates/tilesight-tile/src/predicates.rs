@@ -74,6 +74,17 @@ pub fn meets_box([a, b]: Edge, [southwest, northeast]: [Position; 2]) -> bool {
     !(turns.iter().all(|&turn| turn > 0.0) || turns.iter().all(|&turn| turn < 0.0))
 }
 
+/// Tells whether two segments share a position, ends included.
+pub fn segments_meet([a, b]: Edge, [c, d]: Edge) -> bool {
+    let apart =
+        |axis: usize| a[axis].max(b[axis]) < c[axis].min(d[axis]) || c[axis].max(d[axis]) < a[axis].min(b[axis]);
+    let separates = |[a, b]: Edge, [c, d]: Edge| {
+        let (left, right) = (orientation(a, b, c), orientation(a, b, d));
+        (left > 0.0 && right > 0.0) || (left < 0.0 && right < 0.0)
+    };
+    !(apart(0) || apart(1) || separates([a, b], [c, d]) || separates([c, d], [a, b]))
+}
+
 fn is_on([a, b]: Edge, position: Position) -> bool {
     let between = |axis: usize| {
         a[axis].min(b[axis]) <= position[axis] && position[axis] <= a[axis].max(b[axis])

@@ -4,11 +4,13 @@ mod box_tree;
 mod chain;
 mod local;
 mod piece;
+mod segments;
 
 use box_tree::{BoxTree, union};
 use chain::Chain;
 pub use local::LocalRegion;
 use local::{Depth, LocalPolygon};
+use segments::EdgeBands;
 
 use crate::predicates::Ray;
 use crate::region::{Polygon, Region};
@@ -62,6 +64,7 @@ pub struct PreparedRegion {
     polygons: Vec<PreparedPolygon>,
     tree: BoxTree,
     bounds: Vec<GridBox>,
+    edges: EdgeBands,
 }
 
 impl PreparedRegion {
@@ -78,6 +81,7 @@ impl PreparedRegion {
             bounds: bounds_of(chains.copied().collect()),
             tree: BoxTree::new(polygons.iter().map(|polygon| polygon.bounds).collect()),
             polygons,
+            edges: EdgeBands::new(region),
         }
     }
 
@@ -121,6 +125,13 @@ impl PreparedRegion {
             enter && items.len() > 1
         });
         relation
+    }
+
+    /// Tells whether any part of a segment lies in the region: the same as
+    /// [`Region::meets_segment`]. The ends are positions of the grid, the segment is straight in
+    /// degrees and does not cross the antimeridian.
+    pub fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool {
+        self.contains(a) || self.edges.meet([a, b].map(GridPoint::degrees))
     }
 
     /// Narrows the region to a box: what remains is what the positions of the box need.

@@ -8,7 +8,7 @@ pub use error::{RegionError, RegionFault};
 pub(crate) use ring::Ring;
 
 use crate::GridPoint;
-use crate::predicates::{Position, Ray, cast_ray};
+use crate::predicates::{Edge, Position, Ray, cast_ray, segments_meet};
 
 /// The union of polygons with holes, in degrees on WGS 84, boundaries included.
 ///
@@ -113,6 +113,25 @@ impl Region {
             .any(|polygon| polygon.contains([at.lon(), at.lat()]))
     }
 
+    /// Tells whether any part of a segment lies in the region. The ends are positions of the
+    /// grid, the segment is straight in degrees and does not cross the antimeridian.
+    ///
+    /// Like [`contains`](Self::contains) this is the definition, and visits every edge.
+    pub fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool {
+        let segment = [a, b].map(GridPoint::degrees);
+        self.contains(a) || self.edges().any(|edge| segments_meet(edge, segment))
+    }
+
+    /// The edges of all rings, on each turn of the globe on which they meet the grid.
+    pub(crate) fn edges(&self) -> impl Iterator<Item = Edge> {
+        let rings = self.polygons.iter().flat_map(Polygon::rings);
+        rings.flat_map(|ring| {
+            ring.turns().flat_map(|turn| {
+                ring.edges().map(move |edge| edge.map(|[lon, lat]| [lon - turn, lat]))
+            })
+        })
+    }
+
     pub(crate) fn polygons(&self) -> &[Polygon] {
         &self.polygons
     }
@@ -148,6 +167,14 @@ impl Polygon {
         Ok(Self { rings })
     }
 
+    /// The least and the greatest longitude (axis 0) or latitude (axis 1) of all vertices.
+    pub fn range(&self, axis: usize) -> [f64; 2] {
+        let vertices = self.rings.iter().flat_map(Ring::vertices);
+        vertices.fold([f64::INFINITY, f64::NEG_INFINITY], |[min, max], vertex| {
+            [min.min(vertex[axis]), max.max(vertex[axis])]
+        })
+    }
+
     /// Counts, over all rings and on every turn of the globe they reach, the edges to the west.
     fn contains(&self, [lon, lat]: Position) -> bool {
         let mut inside = false;
@@ -167,4 +194,4 @@ impl Polygon {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -3,7 +3,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::grid::{x_of_lon, y_of_lat};
 use crate::predicates::Position;
+use crate::region::{Polygon, Ring};
 use crate::{GridPoint, Region};
 
 /// Regions of up to three polygons of up to three rings that cross themselves and each other at
@@ -25,21 +27,17 @@ pub fn any_region() -> impl Strategy<Value = Region> {
 
 /// Positions at, beside and between the places where something happens to the region.
 pub fn probes(region: &Region, offsets: &[(u16, i8, i8)]) -> Vec<GridPoint> {
-    let edges: Vec<_> = region
-        .polygons()
-        .iter()
-        .flat_map(|polygon| polygon.rings())
-        .flat_map(|ring| ring.edges())
-        .collect();
+    let rings = region.polygons().iter().flat_map(Polygon::rings);
+    let edges: Vec<_> = rings.flat_map(Ring::edges).collect();
     let at = |&(along, east, south): &(u16, i8, i8)| {
-        let [a, b] = edges[along as usize % edges.len()];
-        let t = (along / 61) as f64 % 9.0 / 8.0;
-        let lon = a[0] + (b[0] - a[0]) * t;
-        let x = ((lon + 180.0) / 360.0 * 4_294_967_296.0).round() as i64;
-        let y = crate::grid::y_of_lat(a[1] + (b[1] - a[1]) * t).round();
+        let [from, to] = edges[along as usize % edges.len()];
+        let part = (along / 61) as f64 % 9.0 / 8.0;
+        let [lon, lat] = [0, 1].map(|axis| from[axis] + (to[axis] - from[axis]) * part);
+        let x = x_of_lon(lon).round() as i64;
+        let y = y_of_lat(lat).round() as i64;
         GridPoint {
             x: (x + i64::from(east)) as u32,
-            y: (y as i64 + i64::from(south)).clamp(0, u32::MAX.into()) as u32,
+            y: (y + i64::from(south)).clamp(0, u32::MAX.into()) as u32,
         }
     };
     offsets.iter().map(at).collect()

@@ -35,8 +35,7 @@ impl Holding {
 
     /// Every tile of the world, for images.
     pub(super) fn world() -> Self {
-        let bounds = Bbox::from_degrees(-180.0, -90.0, 180.0, 90.0).ok();
-        Self { bounds, ..Self::nothing(Tileset::Images) }
+        Self { bounds: Some(Bbox::WORLD), ..Self::nothing(Tileset::Images) }
     }
 }
 

@@ -7,7 +7,7 @@ use super::part::{Part, RawPiece};
 use super::{Numbers, PartNumbers, checked_count};
 use crate::coverage::Coverage;
 use crate::error::Error;
-use crate::images::{Images, NONE, UNKNOWN_MS, bounds_of, flag};
+use crate::images::{Images, NONE, UNKNOWN_MS, bounds_of};
 use crate::index::{PackedTree, Ranked, sort_spatially};
 use crate::schema::DATA_ZOOM;
 use crate::sequence::line::{Place, lines_of};
@@ -183,7 +183,6 @@ fn facts_of(images: &Images, rows: &[u32], pieces: &[RawPiece]) -> SequenceFacts
             facts.add_time(piece.captured_at_ms);
         }
     }
-    facts.flags &= flag::FLAT | flag::PANO;
     facts
 }
 

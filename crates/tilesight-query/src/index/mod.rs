@@ -8,9 +8,9 @@ mod order;
 mod search;
 mod tree;
 
-pub(crate) use nearest::{Hit, Points, Sight, Target, nearest};
+pub(crate) use nearest::{Hit, Points, Sight, Target, nearest, nearest_entries};
 pub(crate) use order::{Ranked, sort_spatially};
-pub(crate) use search::{Anywhere, Match, RowFilter, Shape, Sink, Unfiltered, bits, mask_of, search};
+pub(crate) use search::{Anywhere, Match, RowFilter, Shape, Sink, bits, mask_of, search};
 pub(crate) use tree::{BoxGroup, PackedTree, Summary, Verdicts};
 
 /// Rows in a leaf: one bit each in a 64-bit mask.

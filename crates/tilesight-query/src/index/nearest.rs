@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use tilesight_tile::{EARTH_RADIUS_M, GridBox, GridPoint, LonLat, haversine_m};
 
-use super::search::{RowFilter, bits, mask_of};
+use super::search::{Match, RowFilter, bits, mask_of};
 use super::tree::{BoxGroup, PackedTree, Summary};
 use super::{FANOUT, LEAF_ROWS};
 
@@ -132,6 +132,23 @@ impl Target {
         if units <= 0.0 { -1.0 } else { units * units }
     }
 
+    /// Boxes that hold every position within a distance: two across the antimeridian, else one,
+    /// of the whole world where the plane does not decide.
+    pub(crate) fn boxes_around(&self, distance_m: f64) -> Vec<GridBox> {
+        let units = self.outside_squared(distance_m).sqrt().ceil();
+        if units >= MAX_INSIDE_UNITS {
+            return vec![GridBox::WORLD];
+        }
+        let (GridPoint { x, y }, units) = (self.point, units as u32);
+        let (min_y, max_y) = (y.saturating_sub(units), y.saturating_add(units));
+        let columns = match (x.checked_sub(units), x.checked_add(units)) {
+            (Some(west), Some(east)) => vec![(west, east)],
+            _ => vec![(x.wrapping_sub(units), u32::MAX), (0, x.wrapping_add(units))],
+        };
+        let boxed = |(min_x, max_x)| GridBox { min_x, min_y, max_x, max_y };
+        columns.into_iter().map(boxed).collect()
+    }
+
     /// A distance that nothing in a box is nearer than, in metres. Costs trigonometry, and holds
     /// around the poles too, where the planar bounds give up.
     pub(crate) fn lower_bound_m(&self, b: &GridBox) -> f64 {
@@ -187,6 +204,12 @@ pub(crate) struct Points<'a> {
     pub(crate) ids: &'a [i64],
 }
 
+impl Points<'_> {
+    pub(crate) fn at(&self, row: u32) -> GridPoint {
+        GridPoint { x: self.xs[row as usize], y: self.ys[row as usize] }
+    }
+}
+
 /// Finds the `k` rows nearest to a target among those that pass a filter and lie within
 /// `radius_m`, by (distance, id).
 pub(crate) fn nearest<S: Summary>(
@@ -197,22 +220,34 @@ pub(crate) fn nearest<S: Summary>(
     radius_m: f64,
     filter: &impl RowFilter<S>,
 ) -> Vec<Hit> {
+    let may_pass = |summary: &S| filter.classify(summary) != Match::None;
+    nearest_entries(tree, target, k, radius_m, may_pass, |leaf, best| {
+        let rows = leaf * LEAF_ROWS..((leaf + 1) * LEAF_ROWS).min(points.xs.len());
+        best.take_rows(points, rows, filter);
+    })
+}
+
+/// Offers the entries of a tree, nearest first, until none that is left can be among the `k`
+/// best within `radius_m`. `take` is given each entry to offer what it holds.
+pub(crate) fn nearest_entries<S: Summary>(
+    tree: &PackedTree<S>,
+    target: &Target,
+    k: usize,
+    radius_m: f64,
+    may_pass: impl Fn(&S) -> bool,
+    mut take: impl FnMut(usize, &mut Best<'_>),
+) -> Vec<Hit> {
     let mut best = Best::new(target, k, radius_m);
     let mut open = Frontier::default();
-    let root = tree.height() - 1;
-    open.push_group(tree, target, root, 0, best.outside);
+    open.push_group(tree, target, tree.height() - 1, 0, best.outside);
     while let Some((level, node)) = open.pop_within(best.outside) {
-        if best.is_beyond(&tree.bounds(level, node)) {
-            continue;
-        }
-        if filter.classify(tree.summary(level, node)) == super::Match::None {
+        if best.is_beyond(&tree.bounds(level, node)) || !may_pass(tree.summary(level, node)) {
             continue;
         }
         if level > 0 {
             open.push_group(tree, target, level - 1, node, best.outside);
         } else {
-            let rows = node * LEAF_ROWS..((node + 1) * LEAF_ROWS).min(points.xs.len());
-            best.take_leaf(points, rows, filter);
+            take(node, &mut best);
         }
     }
     best.into_hits()
@@ -250,7 +285,7 @@ impl Frontier {
 }
 
 /// The best rows so far.
-struct Best<'a> {
+pub(crate) struct Best<'a> {
     target: &'a Target,
     k: usize,
     /// Worst on top, by the bits of the distance, then id.
@@ -274,7 +309,7 @@ impl<'a> Best<'a> {
             && self.target.lower_bound_m(bounds) > self.worst_m
     }
 
-    fn take_leaf<S>(&mut self, points: Points<'_>, rows: Range<usize>, filter: &impl RowFilter<S>) {
+    fn take_rows<S>(&mut self, points: Points<'_>, rows: Range<usize>, filter: &impl RowFilter<S>) {
         let (xs, ys) = (&points.xs[rows.clone()], &points.ys[rows.clone()]);
         let outside = self.outside;
         let mut near = mask_of(xs.len(), |i| self.target.planar_squared(xs[i], ys[i]) <= outside);
@@ -288,7 +323,8 @@ impl<'a> Best<'a> {
         }
     }
 
-    fn offer(&mut self, distance_m: f64, id: i64, row: u32) {
+    /// Keeps a row if it is among the best; rows as far as each other rank by `id`.
+    pub(crate) fn offer(&mut self, distance_m: f64, id: i64, row: u32) {
         if distance_m > self.worst_m {
             return;
         }

@@ -71,19 +71,6 @@ impl Shape for Anywhere {
     }
 }
 
-/// No condition.
-pub(crate) struct Unfiltered;
-
-impl<S> RowFilter<S> for Unfiltered {
-    fn classify(&self, _: &S) -> Match {
-        Match::All
-    }
-
-    fn mask(&self, rows: Range<usize>) -> u64 {
-        mask_of(rows.len(), |_| true)
-    }
-}
-
 /// Sets bit `i` of up to 64 where `test(i)` holds.
 #[inline]
 pub(crate) fn mask_of(len: usize, test: impl Fn(usize) -> bool) -> u64 {

@@ -1,6 +1,6 @@
 //! Boxes as shapes.
 
-use tilesight_tile::{Bbox, GridBox};
+use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat};
 
 use crate::index::{BoxGroup, FANOUT, Shape, Verdicts, mask_of};
 
@@ -12,6 +12,34 @@ pub(crate) struct BoxShape {
 impl BoxShape {
     pub(crate) fn new(bbox: &Bbox) -> Self {
         Self { boxes: bbox.grid_boxes().collect() }
+    }
+
+    /// The positions within a unit of a box, whether or not there are any in it.
+    pub(crate) fn around(bbox: &Bbox) -> Self {
+        let nearest = |lon, lat| LonLat::new(lon, lat).map(GridPoint::nearest_to).ok();
+        // Longitude 180 is column 0, but an edge there is the last one.
+        let column = |lon: f64, point: GridPoint| if lon == 180.0 { u32::MAX } else { point.x };
+        let between = |west, east| {
+            let northwest = nearest(west, bbox.north())?;
+            let southeast = nearest(east, bbox.south())?;
+            Some(GridBox {
+                min_x: column(west, northwest).saturating_sub(1),
+                min_y: northwest.y.saturating_sub(1),
+                max_x: column(east, southeast).saturating_add(1),
+                max_y: southeast.y.saturating_add(1),
+            })
+        };
+        let (west, east) = (bbox.west(), bbox.east());
+        let boxes = if west <= east {
+            [between(west, east), None]
+        } else {
+            [between(west, 180.0), between(-180.0, east)]
+        };
+        Self { boxes: boxes.into_iter().flatten().collect() }
+    }
+
+    pub(crate) fn contains(&self, point: GridPoint) -> bool {
+        self.boxes.iter().any(|b| b.contains(point))
     }
 }
 

@@ -20,7 +20,7 @@ impl<'a> Circle<'a> {
         Self { target, radius_m, outside, inside }
     }
 
-    fn contains(&self, point: GridPoint) -> bool {
+    pub(crate) fn contains(&self, point: GridPoint) -> bool {
         self.target.distance_m(point) <= self.radius_m
     }
 

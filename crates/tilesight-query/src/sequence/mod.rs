@@ -4,13 +4,13 @@ pub(crate) mod line;
 mod query;
 mod stitch;
 
-pub use query::SequenceSelection;
+pub use query::{SequenceSelection, Track};
 
 use std::ops::Range;
 
 use tilesight_tile::GridPoint;
 
-use crate::images::{NONE, UNKNOWN_MS};
+use crate::images::{NONE, UNKNOWN_MS, flag};
 use crate::index::PackedTree;
 
 /// What is known of a sequence as a whole.
@@ -38,7 +38,7 @@ impl SequenceFacts {
     /// Takes over what is not known yet.
     pub(crate) fn add(&mut self, flags: u8, organization: u32, creator: u32) {
         if self.flags == 0 {
-            self.flags = flags;
+            self.flags = flags & (flag::FLAT | flag::PANO);
         }
         if self.organization == NONE {
             self.organization = organization;

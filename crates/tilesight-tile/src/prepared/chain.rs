@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::box_tree::{BoxTree, union};
-use super::piece::{Piece, cut, first_row_south_of};
-use crate::bbox::first_where;
+use super::piece::{Piece, cut};
+use crate::bbox::{first_row_south_of, first_where};
 use crate::grid::{lat_of_y, lon_of_x, x_of_lon};
 use crate::predicates::{Edge, Position, Ray, Side, side_of};
 use crate::region::Ring;

@@ -6,13 +6,9 @@
 
 use std::f64::consts::TAU;
 
-use crate::bbox::first_where;
-use crate::grid::{lat_of_y, x_of_lon, y_of_lat};
+use crate::grid::{GRID_SIDE, lat_of_y, x_of_lon};
 use crate::predicates::{Edge, Side};
 use crate::{GridBox, GridPoint};
-
-/// Columns, and rows, of the grid.
-pub const GRID_SIDE: f64 = 4_294_967_296.0;
 
 /// Edges are cut while chord and curve part by more than this many columns…
 const MAX_SAGITTA: f64 = 64.0;
@@ -112,13 +108,8 @@ impl Piece {
     }
 }
 
-/// The first row south of a latitude; 2³² when there is none.
-pub fn first_row_south_of(lat: f64) -> u64 {
-    first_where(y_of_lat(lat), |y| lat_of_y(y) < lat).map_or(1 << 32, u64::from)
-}
-
 /// Cuts an edge that is met `turn` degrees further east than the grid's longitudes; `rows` are
-/// the [`first_row_south_of`] its ends. The pieces are in the direction of the edge; there are
+/// the [first rows south of](crate::bbox::first_row_south_of) its ends. The pieces are in the direction of the edge; there are
 /// none if it passes between rows.
 pub fn cut(
     [a, b]: Edge,

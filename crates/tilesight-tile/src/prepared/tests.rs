@@ -49,3 +49,18 @@ proptest! {
         check(&region, &prepared, &probes(&region, &offsets));
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+    #[test]
+    fn segments_meet_prepared_regions_as_defined(region in any_region(), offsets in any_offsets()) {
+        let prepared = PreparedRegion::new(&region);
+        for ends in probes(&region, &offsets).windows(2) {
+            let (a, b) = (ends[0], ends[1]);
+            let defined = region.meets_segment(a, b);
+            assert_eq!(prepared.meets_segment(a, b), defined, "{a:?} {b:?}");
+            assert_eq!(region.meets_segment(b, a), defined, "{b:?} {a:?}");
+        }
+    }
+}
