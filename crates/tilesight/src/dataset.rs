@@ -89,7 +89,10 @@ impl Dataset {
     /// [`Error::Query`] when a position is not on Earth.
     pub fn from_images<'a>(images: impl IntoIterator<Item = Image<'a>>) -> Result<Self, Error> {
         let data = tilesight_query::Dataset::from_images(images)?;
-        Ok(Self { data, source: Source::default() })
+        Ok(Self {
+            data,
+            source: Source::default(),
+        })
     }
 
     /// What was read to make this dataset.

@@ -2,7 +2,8 @@
 
 use tilesight_mvt::{ColumnType, Columns, Decoder, GeometryType, LayerSchema, Texts, TileFrame};
 use tilesight_query::build::{FeatureRow, ImageRow, LineRow, Part, TilePart};
-use tilesight_query::{FeatureKind, Tileset, layer};
+use tilesight_query::schema::layer;
+use tilesight_query::{FeatureKind, Tileset};
 use tilesight_tile::{GridPoint, TileId};
 
 use ColumnType::{Boolean, Integer, Real, Text};
@@ -55,7 +56,12 @@ const OVERVIEW: LayerSchema = LayerSchema { keys: &[] };
 /// What is read of the `point` and `traffic_sign` layers; the numbers of their columns are in
 /// [`feature`].
 const FEATURE: LayerSchema = LayerSchema {
-    keys: &[("id", Integer), ("value", Text), ("first_seen_at", Integer), ("last_seen_at", Integer)],
+    keys: &[
+        ("id", Integer),
+        ("value", Text),
+        ("first_seen_at", Integer),
+        ("last_seen_at", Integer),
+    ],
 };
 
 mod feature {
@@ -92,7 +98,10 @@ pub(crate) struct Contents {
 
 impl TileDecoder {
     pub(crate) fn new() -> Self {
-        Self { decoder: Decoder::new(), columns: Default::default() }
+        Self {
+            decoder: Decoder::new(),
+            columns: Default::default(),
+        }
     }
 
     /// Appends the rows of a tile to a part: all of them or, with an error, none.
@@ -103,7 +112,11 @@ impl TileDecoder {
         part: &mut Part,
     ) -> Result<Contents, tilesight_mvt::Error> {
         let origin = id.origin();
-        let frame = TileFrame { origin_x: origin.x, origin_y: origin.y, side: id.side() };
+        let frame = TileFrame {
+            origin_x: origin.x,
+            origin_y: origin.y,
+            side: id.side(),
+        };
         let tile = self.decoder.tile(bytes)?;
         let mut is_there = [false; LAYERS.len()];
         for (index, (name, schema)) in LAYERS.iter().enumerate() {
@@ -115,7 +128,11 @@ impl TileDecoder {
         let mut contents = Contents::default();
         // When a tile was fetched is not known: the times of files change as they are copied.
         let mut rows = part.tile(id, None);
-        for (index, (name, _)) in LAYERS.iter().enumerate().filter(|&(index, _)| is_there[index]) {
+        for (index, (name, _)) in LAYERS
+            .iter()
+            .enumerate()
+            .filter(|&(index, _)| is_there[index])
+        {
             let columns = &self.columns[index];
             contents.tilesets = contents.tilesets.union(Tilesets::of_layers([*name]));
             contents.left_out += columns.skipped().count as u64;
@@ -178,7 +195,9 @@ fn append_lines(columns: &Columns, rows: &mut TilePart) -> u64 {
     let mut left_out = 0;
     for row in 0..columns.len() {
         let is_line = columns.geometry_type(row) == GeometryType::Linestring;
-        let sequence = is_line.then(|| sequences.get(row, |id| rows.sequence(id))).flatten();
+        let sequence = is_line
+            .then(|| sequences.get(row, |id| rows.sequence(id)))
+            .flatten();
         let Some(sequence) = sequence else {
             left_out += 1;
             continue;
@@ -190,7 +209,10 @@ fn append_lines(columns: &Columns, rows: &mut TilePart) -> u64 {
             organization_id: organization_id.get(row),
             creator_id: creator_id.get(row),
         };
-        rows.line(line, columns.lines().parts(row).map(|part| (part.x, part.y)));
+        rows.line(
+            line,
+            columns.lines().parts(row).map(|part| (part.x, part.y)),
+        );
     }
     left_out
 }
@@ -222,7 +244,10 @@ fn append_features(columns: &Columns, kind: FeatureKind, rows: &mut TilePart) ->
 
 fn point(columns: &Columns, row: usize) -> GridPoint {
     let points = columns.points();
-    GridPoint { x: points.x[row], y: points.y[row] }
+    GridPoint {
+        x: points.x[row],
+        y: points.y[row],
+    }
 }
 
 /// The short names of a text column's strings, each asked for once.
@@ -233,7 +258,10 @@ struct Names<'c, R> {
 
 impl<'c, R: Copy> Names<'c, R> {
     fn new(texts: Texts<'c>) -> Self {
-        Self { texts, of_string: vec![None; texts.strings.len()] }
+        Self {
+            texts,
+            of_string: vec![None; texts.strings.len()],
+        }
     }
 
     /// The name of a row's text, from `name` where it is new; none without a text.
@@ -256,7 +284,9 @@ impl Tilesets {
     /// The tilesets whose tiles have these layers.
     pub(crate) fn of_layers<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let tilesets = names.into_iter().filter_map(Tileset::of_layer);
-        tilesets.fold(Self::default(), |set, tileset| set.union(Self::only(tileset)))
+        tilesets.fold(Self::default(), |set, tileset| {
+            set.union(Self::only(tileset))
+        })
     }
 
     pub(crate) const fn union(self, other: Self) -> Self {
@@ -272,6 +302,8 @@ impl Tilesets {
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Tileset> {
-        Tileset::ALL.into_iter().filter(move |&tileset| self.contains(tileset))
+        Tileset::ALL
+            .into_iter()
+            .filter(move |&tileset| self.contains(tileset))
     }
 }

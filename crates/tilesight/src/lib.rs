@@ -42,6 +42,6 @@ pub use source::{Progress, Source};
 pub use tilesight_query::{
     FeatureKind, FeatureQuery, FeatureSelection, Filter, GroupBy, GroupCount, GroupKey, Image,
     ImageQuery, Info, Kind, MapFeature, NotHeld, ParsePeriodError, Period, Place, Selection,
-    Sequence, SequenceQuery, SequenceSelection, Tileset, rfc3339,
+    Sequence, SequenceQuery, SequenceSelection, Tileset, TilesetInfo, Track, rfc3339,
 };
 pub use tilesight_tile::{Bbox, GridPoint, LonLat, Region, RegionError, TileId};

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 use tilesight_query::build::{FailedTile, Holding, Part, build};
-use tilesight_query::{DATA_ZOOM, Dataset, Tileset};
+use tilesight_query::schema::DATA_ZOOM;
+use tilesight_query::{Dataset, Tileset};
 use tilesight_store::{Metadata, StoredTile, TileStore};
 use tilesight_tile::TileId;
 
@@ -19,8 +20,12 @@ const RECORDED: &str = "mly1_public";
 const COMPUTED: &str = "mly1_computed_public";
 
 /// What subfolders of a source may be called.
-const TILESET_NAMES: [&str; 4] =
-    [RECORDED, COMPUTED, "mly_map_feature_point", "mly_map_feature_traffic_sign"];
+const TILESET_NAMES: [&str; 4] = [
+    RECORDED,
+    COMPUTED,
+    "mly_map_feature_point",
+    "mly_map_feature_traffic_sign",
+];
 
 /// Most tiles that one thread decodes before it takes others: enough that sequences which cross
 /// tiles are mostly kept once, few enough that no thread waits long for the last.
@@ -64,7 +69,7 @@ pub(crate) fn read(
     let indices = tiles_to_read(store.tiles());
     let (parts, outcomes) = decode_all(&*store, &indices, on_progress);
     let source = describe(&*store, &indices, &outcomes);
-    let dataset = build(parts, holdings(store.metadata(), outcomes))?;
+    let dataset = build(parts, &holdings(store.metadata(), outcomes))?;
     Ok((dataset, source))
 }
 
@@ -95,7 +100,10 @@ fn decode_all(
     let tiles_read = AtomicU64::new(0);
     let tick = || {
         let tiles_read = tiles_read.fetch_add(1, Ordering::Relaxed) + 1;
-        on_progress(Progress { tiles_read, tiles: indices.len() as u64 });
+        on_progress(Progress {
+            tiles_read,
+            tiles: indices.len() as u64,
+        });
     };
     let parts = rayon::current_num_threads() * PARTS_A_THREAD;
     let tiles_a_part = indices.len().div_ceil(parts).clamp(1, MAX_TILES_A_PART);
@@ -121,7 +129,11 @@ fn decode_part(
         let contents = store
             .read(index, &mut bytes)
             .map_err(|error| error.to_string())
-            .and_then(|()| decoder.decode(id, &bytes, &mut part).map_err(|error| error.to_string()));
+            .and_then(|()| {
+                decoder
+                    .decode(id, &bytes, &mut part)
+                    .map_err(|error| error.to_string())
+            });
         tick();
         let (contents, failure) = match contents {
             Ok(contents) => (contents, None),
@@ -129,19 +141,32 @@ fn decode_part(
         };
         let named = tileset.and_then(Tileset::from_name).map(Tilesets::only);
         let tilesets = named.unwrap_or(contents.tilesets);
-        Outcome { tile: id, tilesets, left_out: contents.left_out, failure }
+        Outcome {
+            tile: id,
+            tilesets,
+            left_out: contents.left_out,
+            failure,
+        }
     };
     let outcomes = indices.iter().map(decode).collect();
     (part, outcomes)
 }
 
 fn describe(store: &dyn TileStore, indices: &[usize], outcomes: &[Outcome]) -> Source {
-    let Metadata { name, attribution, .. } = store.metadata().clone();
+    let Metadata {
+        name, attribution, ..
+    } = store.metadata().clone();
     let tiles = store.tiles();
     let is_held = |name: &&str| tiles.iter().any(|tile| tile.tileset == Some(*name));
-    let is_read = |name: &&str| indices.iter().any(|&index| tiles[index].tileset == Some(*name));
-    let (tilesets, ignored) =
-        TILESET_NAMES.into_iter().filter(is_held).partition(|name| is_read(name));
+    let is_read = |name: &&str| {
+        indices
+            .iter()
+            .any(|&index| tiles[index].tileset == Some(*name))
+    };
+    let (tilesets, ignored) = TILESET_NAMES
+        .into_iter()
+        .filter(is_held)
+        .partition(|name| is_read(name));
     let first = outcomes.iter().find(|outcome| outcome.left_out > 0);
     Source {
         name,
@@ -156,15 +181,27 @@ fn describe(store: &dyn TileStore, indices: &[usize], outcomes: &[Outcome]) -> S
 /// Tells for each tileset of the source which tiles were there.
 fn holdings(metadata: &Metadata, outcomes: Vec<Outcome>) -> Vec<Holding> {
     let tilesets = tilesets_of_source(metadata, &outcomes);
-    let empty = |tileset| Holding { bounds: bounds(metadata), ..Holding::nothing(tileset) };
+    let empty = |tileset| Holding {
+        bounds: bounds(metadata),
+        ..Holding::nothing(tileset)
+    };
     let mut holdings: Vec<Holding> = tilesets.iter().map(empty).collect();
-    for Outcome { tile, tilesets, failure, .. } in outcomes {
+    for Outcome {
+        tile,
+        tilesets,
+        failure,
+        ..
+    } in outcomes
+    {
         let is_of = |tileset| tilesets.is_empty() || tilesets.contains(tileset);
         for holding in holdings.iter_mut().filter(|holding| is_of(holding.tileset)) {
             match &failure {
                 None => holding.tiles.push(tile),
                 Some(reason) => {
-                    holding.failed.push(FailedTile { tile, reason: reason.clone() });
+                    holding.failed.push(FailedTile {
+                        tile,
+                        reason: reason.clone(),
+                    });
                 }
             }
         }
@@ -179,7 +216,11 @@ fn tilesets_of_source(metadata: &Metadata, outcomes: &[Outcome]) -> Tilesets {
     for outcome in outcomes {
         tilesets = tilesets.union(outcome.tilesets);
     }
-    if tilesets.is_empty() { Tilesets::only(Tileset::Images) } else { tilesets }
+    if tilesets.is_empty() {
+        Tilesets::only(Tileset::Images)
+    } else {
+        tilesets
+    }
 }
 
 /// The box that an archive declares, if it goes down to the zoom at which images are.
@@ -187,4 +228,158 @@ fn bounds(metadata: &Metadata) -> Option<tilesight_tile::Bbox> {
     let from = metadata.min_zoom.unwrap_or(0);
     let to = metadata.max_zoom.unwrap_or(DATA_ZOOM);
     metadata.bounds.filter(|_| (from..=to).contains(&DATA_ZOOM))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Mutex;
+
+    use tempfile::TempDir;
+    use tilesight_mvt::writer::{LayerWriter, TileWriter, Value};
+    use tilesight_query::{Error::NotHeld, FeatureQuery, ImageQuery, SequenceQuery};
+
+    use super::*;
+
+    /// A tile with a layer of points, of these ids.
+    fn tile(layer: &str, ids: &[i64]) -> Vec<u8> {
+        let mut points = LayerWriter::new(layer);
+        for (x, &id) in ids.iter().enumerate() {
+            points.point((x as i32, 0), &[("id", Value::Int(id))]);
+        }
+        let mut tile = TileWriter::new();
+        tile.push(points);
+        tile.finish()
+    }
+
+    fn folder(files: &[(&str, Vec<u8>)]) -> TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (file, bytes) in files {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, bytes).unwrap();
+        }
+        dir
+    }
+
+    fn open(dir: &TempDir) -> (Dataset, Source) {
+        read(dir.path(), &|_| ()).unwrap()
+    }
+
+    fn ids(data: &Dataset) -> Vec<i64> {
+        let everything = ImageQuery {
+            allow_partial: true,
+            ..ImageQuery::default()
+        };
+        let mut ids: Vec<_> = data.images(&everything).unwrap().ids().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    #[test]
+    fn layers_tell_the_tilesets_of_unnamed_tiles() {
+        let dir = folder(&[
+            ("14/1/2.mvt", tile("image", &[1, 2])),
+            ("14/1/3.mvt", tile("traffic_sign", &[3])),
+            ("14/1/4.mvt", Vec::new()),
+            ("14/1/5.mvt", tile("water", &[])),
+        ]);
+        let (data, source) = open(&dir);
+        assert_eq!(ids(&data), [1, 2]);
+        let tiles = data
+            .info()
+            .tilesets
+            .iter()
+            .map(|held| held.tiles)
+            .collect::<Vec<_>>();
+        assert_eq!(tiles, [3, 3], "one of each, and the two empty ones");
+        assert_eq!(source, Source::default());
+    }
+
+    #[test]
+    fn recorded_positions_come_before_computed_ones() {
+        let dir = folder(&[
+            ("mly1_public/14/1/2.mvt", tile("image", &[1])),
+            ("mly1_computed_public/14/1/2.mvt", tile("image", &[2])),
+            ("mly_map_feature_point/14/1/2.mvt", Vec::new()),
+        ]);
+        let (data, source) = open(&dir);
+        assert_eq!(ids(&data), [1]);
+        assert_eq!(source.tilesets, [RECORDED, "mly_map_feature_point"]);
+        assert_eq!(source.ignored, [COMPUTED]);
+        let (data, source) = read(&dir.path().join(COMPUTED), &|_| ()).unwrap();
+        assert_eq!(ids(&data), [2]);
+        assert_eq!(source.tilesets, [COMPUTED]);
+    }
+
+    #[test]
+    fn a_broken_tile_is_not_held_and_none_of_its_rows_is() {
+        let mut broken = tile("image", &[2]);
+        broken.extend_from_slice(&tile("sequence", &[3])[..9]);
+        let dir = folder(&[("14/1/2.mvt", tile("image", &[1])), ("14/1/3.mvt", broken)]);
+        let (data, _) = open(&dir);
+        assert_eq!(ids(&data), [1]);
+        let failed = &data.info().tilesets[0].failed;
+        assert_eq!(failed[0].tile.to_string(), "14/1/3");
+        assert!(!failed[0].reason.is_empty());
+    }
+
+    #[test]
+    fn rows_without_an_id_are_counted() {
+        let mut images = LayerWriter::new("image");
+        images.point((1, 1), &[("id", Value::Int(7))]);
+        images.point((2, 2), &[("captured_at", Value::Int(5))]);
+        let mut tile = TileWriter::new();
+        tile.push(images);
+        let (data, source) = open(&folder(&[("14/1/2.mvt", tile.finish())]));
+        assert_eq!((ids(&data), source.left_out), (vec![7], 1));
+        assert_eq!(source.left_out_first, TileId::new(14, 1, 2).ok());
+    }
+
+    #[test]
+    fn nothing_known_of_a_tileset_is_not_an_empty_one() {
+        let (data, _) = open(&folder(&[("14/1/2.mvt", tile("image", &[1]))]));
+        let asked = FeatureQuery {
+            place: tilesight_query::Place::Near {
+                target: TileId::new(14, 1, 2).unwrap().origin().to_lon_lat(),
+                radius_m: 0.0,
+            },
+            ..FeatureQuery::default()
+        };
+        assert!(matches!(data.features(&asked), Err(NotHeld(_))));
+    }
+
+    #[test]
+    fn progress_ends_with_all_tiles() {
+        let dir = folder(&[("14/1/2.mvt", Vec::new()), ("14/1/3.mvt", Vec::new())]);
+        let seen = Mutex::new(Vec::new());
+        read(dir.path(), &|progress| {
+            seen.lock().unwrap().push(progress.tiles_read)
+        })
+        .unwrap();
+        let mut seen = seen.into_inner().unwrap();
+        seen.sort_unstable();
+        assert_eq!(seen, [1, 2]);
+    }
+
+    #[test]
+    fn every_name_is_that_of_a_tileset() {
+        for name in TILESET_NAMES {
+            assert!(Tileset::from_name(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn real_tiles_are_read_whole() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/tiles");
+        if !Path::new(path).exists() {
+            println!("skipped: no real tiles at {path}");
+            return;
+        }
+        let (data, source) = read(Path::new(path), &|_| ()).unwrap();
+        assert_eq!(source.left_out, 0);
+        assert_eq!(data.info().images, 10_231 + 31_261 + 8_695);
+        let sequences = data.sequences(&SequenceQuery::default()).unwrap();
+        assert_eq!(sequences.len() as u64, data.info().sequences);
+    }
 }

@@ -71,7 +71,9 @@ fn push_wkt(out: &mut Vec<u8>, geometry: &Geometry) {
         }
         Geometry::MultiPoint(positions) => {
             out.extend_from_slice(b"MULTIPOINT ");
-            push_list(out, positions, |out, position| push_positions(out, &[*position]));
+            push_list(out, positions, |out, position| {
+                push_positions(out, &[*position])
+            });
         }
         Geometry::Line(positions) => {
             out.extend_from_slice(b"LINESTRING ");
@@ -101,4 +103,47 @@ fn push_list<T>(out: &mut Vec<u8>, items: &[T], push: impl Fn(&mut Vec<u8>, &T))
         push(out, item);
     }
     out.push(b')');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_guarded_in_foreign_text_alone() {
+        let cell = |value| {
+            let mut cell = Vec::new();
+            push_value(&mut cell, value);
+            String::from_utf8(cell).unwrap()
+        };
+        assert_eq!(cell(Value::Foreign("=1+1")), "'=1+1");
+        assert_eq!(cell(Value::Foreign("object--bench")), "object--bench");
+        assert_eq!(
+            cell(Value::Text("-Rs2B5wtYcXv0Gp3kL1mN9q")),
+            "-Rs2B5wtYcXv0Gp3kL1mN9q"
+        );
+    }
+
+    #[test]
+    fn geometries_as_well_known_text() {
+        let wkt = |geometry| {
+            let mut out = Vec::new();
+            push_wkt(&mut out, &geometry);
+            String::from_utf8(out).unwrap()
+        };
+        let (a, b) = ([24.5, 60.25], [-1.0, 0.0]);
+        assert_eq!(wkt(Geometry::Point(a)), "POINT (24.5 60.25)");
+        assert_eq!(
+            wkt(Geometry::MultiPoint(vec![a, b])),
+            "MULTIPOINT ((24.5 60.25), (-1 0))"
+        );
+        assert_eq!(
+            wkt(Geometry::Line(vec![a, b])),
+            "LINESTRING (24.5 60.25, -1 0)"
+        );
+        assert_eq!(
+            wkt(Geometry::MultiLine(vec![vec![a, b], vec![b, a]])),
+            "MULTILINESTRING ((24.5 60.25, -1 0), (-1 0, 24.5 60.25))"
+        );
+    }
 }

@@ -62,7 +62,10 @@ struct FeatureWriter<'c, R> {
 
 impl<'c, R: Record> FeatureWriter<'c, R> {
     fn new(columns: &'c [Column<R>]) -> Self {
-        let names = columns.iter().map(|column| format!("{}:", json_text(column.name))).collect();
+        let names = columns
+            .iter()
+            .map(|column| format!("{}:", json_text(column.name)))
+            .collect();
         Self { columns, names }
     }
 
@@ -137,7 +140,9 @@ fn push_geometry(out: &mut Vec<u8>, geometry: &Geometry) {
 }
 
 fn push_positions(out: &mut Vec<u8>, positions: &[[f64; 2]]) {
-    push_array(out, positions, |out, position| push_position(out, *position));
+    push_array(out, positions, |out, position| {
+        push_position(out, *position)
+    });
 }
 
 fn push_position(out: &mut Vec<u8>, [lon, lat]: [f64; 2]) {

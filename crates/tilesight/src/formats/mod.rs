@@ -64,7 +64,9 @@ impl Format {
             "geojsonl" | "geojsonseq" | "geojsons" | "ndjson" | "jsonl" => Self::GeoJsonSeq,
             "csv" => Self::Csv,
             "ids" => Self::Ids,
-            "txt" => Self::Table { max_rows: Self::TABLE_ROWS },
+            "txt" => Self::Table {
+                max_rows: Self::TABLE_ROWS,
+            },
             _ => return None,
         })
     }
@@ -115,25 +117,38 @@ pub trait Export {
 
 impl Export for Selection<'_> {
     fn write(&self, format: Format, place: &Place, out: &mut dyn Write) -> io::Result<Written> {
-        let answer = Answer { len: self.len(), noun: "images", is_points: true };
+        let answer = Answer {
+            len: self.len(),
+            noun: "images",
+            is_points: true,
+        };
         answer.write(|| self.iter(), format, place, out)
     }
 }
 
 impl Export for SequenceSelection<'_> {
     fn write(&self, format: Format, place: &Place, out: &mut dyn Write) -> io::Result<Written> {
-        let answer = Answer { len: self.len(), noun: "sequences", is_points: false };
-        let record = |(index, sequence)| {
-            let parts = self.line(index).map(Iterator::collect).collect();
-            SequenceRecord { sequence, parts }
+        let answer = Answer {
+            len: self.len(),
+            noun: "sequences",
+            is_points: false,
         };
-        answer.write(|| self.iter().enumerate().map(record), format, place, out)
+        answer.write(
+            || self.tracks().map(SequenceRecord::new),
+            format,
+            place,
+            out,
+        )
     }
 }
 
 impl Export for FeatureSelection<'_> {
     fn write(&self, format: Format, place: &Place, out: &mut dyn Write) -> io::Result<Written> {
-        let answer = Answer { len: self.len(), noun: "features", is_points: true };
+        let answer = Answer {
+            len: self.len(),
+            noun: "features",
+            is_points: true,
+        };
         answer.write(|| self.iter(), format, place, out)
     }
 }
@@ -173,7 +188,13 @@ impl Answer {
                     is_points: self.is_points,
                     noun: self.noun,
                 };
-                table::write(&columns, rows().take(max_rows), counted.take(max_rows), size, out)?;
+                table::write(
+                    &columns,
+                    rows().take(max_rows),
+                    counted.take(max_rows),
+                    size,
+                    out,
+                )?;
             }
         }
         Ok(written)
@@ -187,4 +208,201 @@ fn measured(place: &Place) -> Measured {
         Place::LookingAt { .. } => (true, true),
     };
     Measured { distance, bearing }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use tilesight_query::{FeatureQuery, Image, ImageQuery, Kind, SequenceQuery};
+    use tilesight_tile::LonLat;
+
+    use super::*;
+    use crate::Dataset;
+
+    fn sample() -> Dataset {
+        let image = Image {
+            captured_at_ms: Some(1_682_935_815_250),
+            compass_angle_deg: Some(90.25),
+            kind: Some(Kind::Flat),
+            sequence_id: Some("tYcXv0Gp3kL1mN9qRs2B5w"),
+            organization_id: Some(9_007_199_254_740_993),
+            ..Image::at(9_223_372_036_854_775_807, 24.938, 60.1699)
+        };
+        let unknown = Image {
+            id_is_exact: false,
+            ..Image::at(-2, 24.939, 60.1699)
+        };
+        Dataset::from_images([image, unknown]).unwrap()
+    }
+
+    fn near() -> Place {
+        let target = LonLat::new(24.938, 60.1699).unwrap();
+        Place::Nearest {
+            target,
+            k: 5,
+            radius_m: None,
+        }
+    }
+
+    fn written(answer: &impl Export, format: Format, place: &Place) -> String {
+        let mut out = Vec::new();
+        answer.write(format, place, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn images(format: Format, place: &Place) -> String {
+        let query = ImageQuery {
+            place: place.clone(),
+            ..ImageQuery::default()
+        };
+        written(&sample().images(&query).unwrap(), format, place)
+    }
+
+    #[test]
+    fn geojson_has_all_properties_and_nulls() {
+        let collection: Value = serde_json::from_str(&images(Format::GeoJson, &near())).unwrap();
+        assert_eq!(collection["type"], "FeatureCollection");
+        assert_eq!(collection["license"], LICENSE);
+        assert_eq!(collection["attribution"], ATTRIBUTION);
+        let known = &collection["features"][0];
+        assert_eq!(known["geometry"]["type"], "Point");
+        let expected = json!({
+            "id": "9223372036854775807",
+            "captured_at": "2023-05-01T10:10:15.250Z",
+            "compass_angle": 90.25,
+            "is_pano": false,
+            "sequence_id": "tYcXv0Gp3kL1mN9qRs2B5w",
+            "organization_id": "9007199254740993",
+            "creator_id": null,
+            "distance_m": known["properties"]["distance_m"],
+        });
+        assert_eq!(known["properties"], expected);
+        assert!(known["properties"]["distance_m"].as_f64().unwrap() < 0.01);
+        let unknown = collection["features"][1]["properties"].as_object().unwrap();
+        assert_eq!(unknown.values().filter(|value| value.is_null()).count(), 6);
+    }
+
+    #[test]
+    fn an_empty_answer_is_an_empty_collection() {
+        let data = sample();
+        let empty = data.features(&FeatureQuery {
+            allow_partial: true,
+            ..Default::default()
+        });
+        let text = written(&empty.unwrap(), Format::GeoJson, &Place::Everywhere);
+        let collection: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(collection["features"], json!([]));
+    }
+
+    #[test]
+    fn geojsonseq_is_a_feature_a_line() {
+        let text = images(Format::GeoJsonSeq, &near());
+        let ids: Vec<_> = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["properties"]["id"].clone())
+            .collect();
+        assert_eq!(ids, ["9223372036854775807", "-2"]);
+    }
+
+    #[test]
+    fn csv_has_the_measured_columns_of_the_place() {
+        let header = |place: &Place| {
+            images(Format::Csv, place)
+                .lines()
+                .next()
+                .unwrap()
+                .to_owned()
+        };
+        let plain = "lon,lat,id,captured_at,compass_angle,is_pano,sequence_id,organization_id,\
+                     creator_id";
+        assert_eq!(header(&Place::Everywhere), plain);
+        assert_eq!(header(&near()), format!("{plain},distance_m"));
+        let looking = Place::looking_at(LonLat::new(24.938, 60.1699).unwrap());
+        assert_eq!(
+            header(&looking),
+            format!("{plain},distance_m,bearing_deg,offset_deg")
+        );
+    }
+
+    #[test]
+    fn csv_leaves_the_unknown_empty() {
+        let text = images(Format::Csv, &near());
+        let unknown = text.lines().nth(2).unwrap();
+        assert!(unknown.contains(",-2,,,,,,,55."), "{unknown}");
+    }
+
+    #[test]
+    fn ids_come_alone() {
+        assert_eq!(images(Format::Ids, &near()), "9223372036854775807\n-2\n");
+    }
+
+    #[test]
+    fn a_table_shows_the_first_rows_and_says_how_many_there_are() {
+        let text = images(Format::Table { max_rows: 1 }, &near());
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[2], "1 of 2 images");
+        let column = lines[0].find("sequence_id").unwrap();
+        assert!(
+            lines[1][column..].starts_with("tYcXv0Gp3kL1mN9qRs2B5w"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn sequences_in_csv_are_well_known_text() {
+        let data = sample();
+        let found = data.sequences(&SequenceQuery::default()).unwrap();
+        let text = written(&found, Format::Csv, &Place::Everywhere);
+        assert!(
+            text.starts_with("WKT,id,image_count,first_captured_at,"),
+            "{text}"
+        );
+        let row = text.lines().nth(1).unwrap();
+        assert!(row.starts_with("POINT (24.938"), "{row}");
+    }
+
+    #[test]
+    fn what_was_written_is_counted() {
+        let data = sample();
+        let found = data.images(&ImageQuery::default()).unwrap();
+        let written = found
+            .write(Format::Ids, &Place::Everywhere, &mut io::sink())
+            .unwrap();
+        assert_eq!(
+            written,
+            Written {
+                rows: 2,
+                inexact_ids: 1
+            }
+        );
+    }
+
+    #[test]
+    fn a_failing_writer_is_an_error() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let data = sample();
+        let found = data.images(&ImageQuery::default()).unwrap();
+        let table = Format::Table { max_rows: 9 };
+        for format in [
+            Format::GeoJson,
+            Format::GeoJsonSeq,
+            Format::Csv,
+            Format::Ids,
+            table,
+        ] {
+            let error = found
+                .write(format, &Place::Everywhere, &mut Full)
+                .unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{format:?}");
+        }
+    }
 }

@@ -73,7 +73,11 @@ fn civil_date(day: i64) -> (i64, i64, i64) {
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let month_from_march = (5 * of_year + 2) / 153;
     let day_of_month = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = year + era * 400 + i64::from(month <= 2);
     (year, month, day_of_month)
 }
@@ -109,7 +113,10 @@ fn push_fraction(out: &mut Vec<u8>, fraction: i64, decimals: usize) {
 fn push_padded(out: &mut Vec<u8>, number: i64, width: usize) {
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(number);
-    out.extend(std::iter::repeat_n(b'0', width.saturating_sub(digits.len())));
+    out.extend(std::iter::repeat_n(
+        b'0',
+        width.saturating_sub(digits.len()),
+    ));
     out.extend_from_slice(digits.as_bytes());
 }
 
@@ -148,8 +155,14 @@ mod tests {
     #[test]
     fn times_outside_the_calendar_stay_numbers() {
         assert_eq!(text(|out| push_time(out, -1)), "-1");
-        assert_eq!(text(|out| push_time(out, MAX_RFC3339_MS)), "9999-12-31T23:59:59.999Z");
-        assert_eq!(text(|out| push_time(out, MAX_RFC3339_MS + 1)), "253402300800000");
+        assert_eq!(
+            text(|out| push_time(out, MAX_RFC3339_MS)),
+            "9999-12-31T23:59:59.999Z"
+        );
+        assert_eq!(
+            text(|out| push_time(out, MAX_RFC3339_MS + 1)),
+            "253402300800000"
+        );
     }
 
     proptest! {

@@ -1,6 +1,8 @@
 //! What every format sees of an answer: columns of values, and a geometry a row.
 
-use tilesight_query::{FeatureKind, Image, Kind, MapFeature, Sequence};
+use std::borrow::Cow;
+
+use tilesight_query::{FeatureKind, Image, Kind, MapFeature, Sequence, Track};
 use tilesight_tile::LonLat;
 
 /// One value of a row.
@@ -36,7 +38,9 @@ impl Value<'_> {
     }
 
     fn measure(measure: Option<f64>) -> Self {
-        measure.filter(|measure| measure.is_finite()).map_or(Self::Null, Self::Measure)
+        measure
+            .filter(|measure| measure.is_finite())
+            .map_or(Self::Null, Self::Measure)
     }
 
     fn is_pano(kind: Option<Kind>) -> Self {
@@ -81,29 +85,41 @@ pub(super) trait Record: Sized {
     /// Whether the id is as the service gave it.
     fn id_is_exact(&self) -> bool;
 
-    fn geometry(&self) -> Geometry;
+    fn geometry(&self) -> Cow<'_, Geometry>;
 }
 
 impl Record for Image<'_> {
     fn columns(measured: Measured) -> Vec<Column<Self>> {
         let mut columns = vec![
             column("id", |image: &Self| Value::Id(image.id)),
-            column("captured_at", |image: &Self| Value::time(image.captured_at_ms)),
+            column("captured_at", |image: &Self| {
+                Value::time(image.captured_at_ms)
+            }),
             column("compass_angle", |image: &Self| {
                 let known = image.compass_angle_deg.filter(|angle| angle.is_finite());
                 known.map_or(Value::Null, Value::Number)
             }),
             column("is_pano", |image: &Self| Value::is_pano(image.kind)),
-            column("sequence_id", |image: &Self| image.sequence_id.map_or(Value::Null, Value::Text)),
-            column("organization_id", |image: &Self| Value::id(image.organization_id)),
+            column("sequence_id", |image: &Self| {
+                image.sequence_id.map_or(Value::Null, Value::Text)
+            }),
+            column("organization_id", |image: &Self| {
+                Value::id(image.organization_id)
+            }),
             column("creator_id", |image: &Self| Value::id(image.creator_id)),
         ];
         if measured.distance {
-            columns.push(column("distance_m", |image: &Self| Value::measure(image.distance_m)));
+            columns.push(column("distance_m", |image: &Self| {
+                Value::measure(image.distance_m)
+            }));
         }
         if measured.bearing {
-            columns.push(column("bearing_deg", |image: &Self| Value::measure(image.bearing_deg)));
-            columns.push(column("offset_deg", |image: &Self| Value::measure(image.offset_deg)));
+            columns.push(column("bearing_deg", |image: &Self| {
+                Value::measure(image.bearing_deg)
+            }));
+            columns.push(column("offset_deg", |image: &Self| {
+                Value::measure(image.offset_deg)
+            }));
         }
         columns
     }
@@ -116,8 +132,8 @@ impl Record for Image<'_> {
         self.id_is_exact
     }
 
-    fn geometry(&self) -> Geometry {
-        Geometry::Point([self.lon, self.lat])
+    fn geometry(&self) -> Cow<'_, Geometry> {
+        Cow::Owned(Geometry::Point([self.lon, self.lat]))
     }
 }
 
@@ -125,18 +141,26 @@ impl Record for MapFeature<'_> {
     fn columns(measured: Measured) -> Vec<Column<Self>> {
         let mut columns = vec![
             column("id", |feature: &Self| Value::Id(feature.id)),
-            column("value", |feature: &Self| feature.value.map_or(Value::Null, Value::Foreign)),
+            column("value", |feature: &Self| {
+                feature.value.map_or(Value::Null, Value::Foreign)
+            }),
             column("kind", |feature: &Self| {
                 Value::Text(match feature.kind {
                     FeatureKind::Point => "point",
                     FeatureKind::TrafficSign => "traffic_sign",
                 })
             }),
-            column("first_seen_at", |feature: &Self| Value::time(feature.first_seen_at_ms)),
-            column("last_seen_at", |feature: &Self| Value::time(feature.last_seen_at_ms)),
+            column("first_seen_at", |feature: &Self| {
+                Value::time(feature.first_seen_at_ms)
+            }),
+            column("last_seen_at", |feature: &Self| {
+                Value::time(feature.last_seen_at_ms)
+            }),
         ];
         if measured.distance {
-            columns.push(column("distance_m", |feature: &Self| Value::measure(feature.distance_m)));
+            columns.push(column("distance_m", |feature: &Self| {
+                Value::measure(feature.distance_m)
+            }));
         }
         columns
     }
@@ -149,31 +173,52 @@ impl Record for MapFeature<'_> {
         self.id_is_exact
     }
 
-    fn geometry(&self) -> Geometry {
-        Geometry::Point([self.lon, self.lat])
+    fn geometry(&self) -> Cow<'_, Geometry> {
+        Cow::Owned(Geometry::Point([self.lon, self.lat]))
     }
 }
 
-/// A sequence with its line: unbroken parts, each of one or more positions.
+/// A sequence with its geometry.
 #[derive(Debug, Clone)]
 pub(super) struct SequenceRecord<'a> {
-    pub(super) sequence: Sequence<'a>,
-    pub(super) parts: Vec<Vec<LonLat>>,
+    sequence: Sequence<'a>,
+    geometry: Geometry,
+}
+
+impl<'a> SequenceRecord<'a> {
+    pub(super) fn new(track: Track<'a>) -> Self {
+        let parts = track.line().map(|part| part.map(degrees).collect());
+        let places = || track.images().map(|image| [image.lon, image.lat]).collect();
+        Self {
+            sequence: track.sequence,
+            geometry: geometry(parts.collect(), places),
+        }
+    }
 }
 
 impl Record for SequenceRecord<'_> {
     fn columns(measured: Measured) -> Vec<Column<Self>> {
         let mut columns = vec![
             column("id", |row: &Self| Value::Text(row.sequence.id)),
-            column("image_count", |row: &Self| Value::Count(row.sequence.image_count)),
+            column("image_count", |row: &Self| {
+                Value::Count(row.sequence.image_count)
+            }),
             column("first_captured_at", |row: &Self| {
                 Value::time(row.sequence.first_captured_at_ms)
             }),
-            column("last_captured_at", |row: &Self| Value::time(row.sequence.last_captured_at_ms)),
+            column("last_captured_at", |row: &Self| {
+                Value::time(row.sequence.last_captured_at_ms)
+            }),
             column("is_pano", |row: &Self| Value::is_pano(row.sequence.kind)),
-            column("organization_id", |row: &Self| Value::id(row.sequence.organization_id)),
-            column("creator_id", |row: &Self| Value::id(row.sequence.creator_id)),
-            column("length_m", |row: &Self| Value::measure(Some(row.sequence.length_m))),
+            column("organization_id", |row: &Self| {
+                Value::id(row.sequence.organization_id)
+            }),
+            column("creator_id", |row: &Self| {
+                Value::id(row.sequence.creator_id)
+            }),
+            column("length_m", |row: &Self| {
+                Value::measure(Some(row.sequence.length_m))
+            }),
         ];
         if measured.distance {
             columns.push(column("distance_m", |row: &Self| {
@@ -191,20 +236,21 @@ impl Record for SequenceRecord<'_> {
         true
     }
 
-    /// The line. Parts of a single position are left out beside longer ones, since no line has
-    /// fewer than two; where there is no longer one, the positions themselves are the geometry.
-    fn geometry(&self) -> Geometry {
-        let position = |vertex: &LonLat| [vertex.lon(), vertex.lat()];
-        let positions = |part: &Vec<LonLat>| part.iter().map(position).collect::<Vec<_>>();
-        let lines = self.parts.iter().filter(|part| part.len() > 1);
-        let mut lines: Vec<_> = lines.map(positions).collect();
-        if lines.is_empty() {
-            return points(self.parts.iter().flatten().map(position).collect());
-        }
-        match lines.len() {
-            1 => Geometry::Line(lines.remove(0)),
-            _ => Geometry::MultiLine(lines),
-        }
+    fn geometry(&self) -> Cow<'_, Geometry> {
+        Cow::Borrowed(&self.geometry)
+    }
+}
+
+fn degrees(position: LonLat) -> [f64; 2] {
+    [position.lon(), position.lat()]
+}
+
+/// The parts of a line, or where there are none the places of the images.
+fn geometry(mut parts: Vec<Vec<[f64; 2]>>, places: impl FnOnce() -> Vec<[f64; 2]>) -> Geometry {
+    match parts.len() {
+        0 => points(places()),
+        1 => Geometry::Line(parts.remove(0)),
+        _ => Geometry::MultiLine(parts),
     }
 }
 
@@ -220,33 +266,19 @@ fn points(mut positions: Vec<[f64; 2]>) -> Geometry {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check(parts: &[&[[f64; 2]]], expected: &Geometry) {
-        let vertex = |&[lon, lat]: &[f64; 2]| LonLat::new(lon, lat).unwrap();
-        let record = SequenceRecord {
-            sequence: Sequence {
-                id: "a",
-                image_count: 1,
-                first_captured_at_ms: None,
-                last_captured_at_ms: None,
-                kind: None,
-                organization_id: None,
-                creator_id: None,
-                length_m: 0.0,
-                distance_m: None,
-            },
-            parts: parts.iter().map(|part| part.iter().map(vertex).collect()).collect(),
-        };
-        assert_eq!(&record.geometry(), expected);
-    }
-
     #[test]
-    fn lines_of_sequences() {
-        let (a, b, c, d) = ([1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [4.0, 0.0]);
-        check(&[&[a, b]], &Geometry::Line(vec![a, b]));
-        check(&[&[a, b], &[c, d]], &Geometry::MultiLine(vec![vec![a, b], vec![c, d]]));
-        check(&[&[a, b], &[c]], &Geometry::Line(vec![a, b]));
-        check(&[&[a], &[a]], &Geometry::Point(a));
-        check(&[&[a], &[c]], &Geometry::MultiPoint(vec![a, c]));
+    fn sequences_are_lines_or_the_places_of_their_images() {
+        let [a, b, c, d] = [1.0, 2.0, 3.0, 4.0].map(|lon| [lon, 0.0]);
+        let line = |parts: &[[[f64; 2]; 2]]| {
+            geometry(parts.iter().map(|part| part.to_vec()).collect(), Vec::new)
+        };
+        assert_eq!(line(&[[a, b]]), Geometry::Line(vec![a, b]));
+        assert_eq!(
+            line(&[[a, b], [c, d]]),
+            Geometry::MultiLine(vec![vec![a, b], vec![c, d]])
+        );
+        let places = |places: &[[f64; 2]]| geometry(Vec::new(), || places.to_vec());
+        assert_eq!(places(&[a, a]), Geometry::Point(a));
+        assert_eq!(places(&[a, c]), Geometry::MultiPoint(vec![a, c]));
     }
 }

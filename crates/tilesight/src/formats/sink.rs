@@ -13,7 +13,10 @@ pub(super) struct Sink<'w> {
 
 impl<'w> Sink<'w> {
     pub(super) fn new(out: &'w mut dyn Write) -> Self {
-        Self { out, buffer: Vec::with_capacity(BUFFER_BYTES + (BUFFER_BYTES >> 2)) }
+        Self {
+            out,
+            buffer: Vec::with_capacity(BUFFER_BYTES + (BUFFER_BYTES >> 2)),
+        }
     }
 
     /// Appends a row.

@@ -22,7 +22,10 @@ pub(super) fn write<R: Record>(
     size: Size,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let table = Table { columns, is_points: size.is_points };
+    let table = Table {
+        columns,
+        is_points: size.is_points,
+    };
     let mut widths: Vec<usize> = table.header().iter().map(String::len).collect();
     for row in to_measure {
         for (width, cell) in widths.iter_mut().zip(table.cells(&row)) {
@@ -52,11 +55,20 @@ pub(super) struct Size {
 
 impl Size {
     fn summary(self) -> String {
-        let Self { rows, max_rows, noun, .. } = self;
+        let Self {
+            rows,
+            max_rows,
+            noun,
+            ..
+        } = self;
         if rows > max_rows {
             return format!("{max_rows} of {rows} {noun}\n");
         }
-        let noun = if rows == 1 { noun.trim_end_matches('s') } else { noun };
+        let noun = if rows == 1 {
+            noun.trim_end_matches('s')
+        } else {
+            noun
+        };
         format!("{rows} {noun}\n")
     }
 }
@@ -68,14 +80,23 @@ struct Table<'c, R> {
 
 impl<R: Record> Table<'_, R> {
     fn header(&self) -> Vec<String> {
-        let place: &[&str] = if self.is_points { &["lon", "lat"] } else { &[] };
+        let place = if self.is_points {
+            ["lon", "lat"].as_slice()
+        } else {
+            &[]
+        };
         let names = self.columns.iter().map(|column| column.name);
-        place.iter().copied().chain(names).map(str::to_owned).collect()
+        place
+            .iter()
+            .copied()
+            .chain(names)
+            .map(str::to_owned)
+            .collect()
     }
 
     fn cells(&self, row: &R) -> Vec<Cell> {
         let mut cells = Vec::with_capacity(self.columns.len() + 2);
-        if let (true, Geometry::Point(position)) = (self.is_points, row.geometry()) {
+        if let (true, Geometry::Point(position)) = (self.is_points, &*row.geometry()) {
             cells.extend(position.map(|degrees| Cell::right(|out| push_degrees(out, degrees))));
         }
         cells.extend(self.columns.iter().map(|column| cell((column.value)(row))));
@@ -91,13 +112,19 @@ struct Cell {
 
 impl Cell {
     fn left(text: String) -> Self {
-        Self { text, is_right: false }
+        Self {
+            text,
+            is_right: false,
+        }
     }
 
     fn right(push: impl FnOnce(&mut Vec<u8>)) -> Self {
         let mut text = Vec::new();
         push(&mut text);
-        Self { text: String::from_utf8_lossy(&text).into_owned(), is_right: true }
+        Self {
+            text: String::from_utf8_lossy(&text).into_owned(),
+            is_right: true,
+        }
     }
 }
 
@@ -121,7 +148,13 @@ fn printable(text: &str) -> String {
     let mut shown: String = text
         .chars()
         .take(MAX_CELL_WIDTH + 1)
-        .map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char })
+        .map(|char| {
+            if char.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                char
+            }
+        })
         .collect();
     if let Some((beyond, _)) = shown.char_indices().nth(MAX_CELL_WIDTH) {
         shown.truncate(beyond);
@@ -145,4 +178,33 @@ fn push_line(out: &mut Vec<u8>, cells: Vec<Cell>, widths: &[usize]) {
         out.pop();
     }
     out.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_and_cannot_command_a_terminal() {
+        assert_eq!(printable("a\u{1b}[31mb"), "a\u{fffd}[31mb");
+        assert_eq!(
+            printable(&"ä".repeat(MAX_CELL_WIDTH)),
+            "ä".repeat(MAX_CELL_WIDTH)
+        );
+        let cut = printable(&"ä".repeat(MAX_CELL_WIDTH + 1));
+        assert_eq!(cut, "ä".repeat(MAX_CELL_WIDTH - 1) + "…");
+    }
+
+    #[test]
+    fn one_row_is_not_rows() {
+        let size = |rows| Size {
+            rows,
+            max_rows: 5,
+            is_points: true,
+            noun: "images",
+        };
+        assert_eq!(size(1).summary(), "1 image\n");
+        assert_eq!(size(0).summary(), "0 images\n");
+        assert_eq!(size(6).summary(), "5 of 6 images\n");
+    }
 }
