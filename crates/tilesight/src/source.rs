@@ -10,7 +10,7 @@ use tilesight_query::{Dataset, Tileset};
 use tilesight_store::{Metadata, StoredTile, TileStore};
 use tilesight_tile::TileId;
 
-use crate::decode::{TileDecoder, Tilesets};
+use crate::decode::{Contents, TileDecoder, Tilesets};
 use crate::error::Error;
 
 /// Positions of images as they were recorded.
@@ -137,7 +137,7 @@ fn decode_part(
         tick();
         let (contents, failure) = match contents {
             Ok(contents) => (contents, None),
-            Err(reason) => (Default::default(), Some(reason)),
+            Err(reason) => (Contents::default(), Some(reason)),
         };
         let named = tileset.and_then(Tileset::from_name).map(Tilesets::only);
         let tilesets = named.unwrap_or(contents.tilesets);
@@ -354,7 +354,7 @@ mod tests {
         let dir = folder(&[("14/1/2.mvt", Vec::new()), ("14/1/3.mvt", Vec::new())]);
         let seen = Mutex::new(Vec::new());
         read(dir.path(), &|progress| {
-            seen.lock().unwrap().push(progress.tiles_read)
+            seen.lock().unwrap().push(progress.tiles_read);
         })
         .unwrap();
         let mut seen = seen.into_inner().unwrap();

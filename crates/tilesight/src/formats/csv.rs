@@ -72,7 +72,7 @@ fn push_wkt(out: &mut Vec<u8>, geometry: &Geometry) {
         Geometry::MultiPoint(positions) => {
             out.extend_from_slice(b"MULTIPOINT ");
             push_list(out, positions, |out, position| {
-                push_positions(out, &[*position])
+                push_positions(out, &[*position]);
             });
         }
         Geometry::Line(positions) => {

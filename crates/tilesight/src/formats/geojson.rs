@@ -141,7 +141,7 @@ fn push_geometry(out: &mut Vec<u8>, geometry: &Geometry) {
 
 fn push_positions(out: &mut Vec<u8>, positions: &[[f64; 2]]) {
     push_array(out, positions, |out, position| {
-        push_position(out, *position)
+        push_position(out, *position);
     });
 }
 

@@ -86,8 +86,8 @@ fn civil_date(day: i64) -> (i64, i64, i64) {
 fn push_decimal(out: &mut Vec<u8>, number: f64, decimals: usize) {
     let scale = 10_i64.pow(decimals as u32);
     let scaled = (number * scale as f64).round();
-    // Beyond this, a number of this scale is no exact integer. Not a number fails it too.
-    if !(scaled.abs() < (1_i64 << f64::MANTISSA_DIGITS) as f64) {
+    // From here on, a number of this scale is no exact integer.
+    if scaled.is_nan() || scaled.abs() >= (1_i64 << f64::MANTISSA_DIGITS) as f64 {
         return push_shortest(out, number);
     }
     let scaled = scaled as i64;

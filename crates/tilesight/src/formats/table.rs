@@ -169,9 +169,10 @@ fn push_line(out: &mut Vec<u8>, cells: Vec<Cell>, widths: &[usize]) {
     for (index, (cell, &width)) in cells.into_iter().zip(widths).enumerate() {
         let gap = if index == 0 { "" } else { GAP };
         // Writing to memory does not fail.
-        let _ = match cell.is_right {
-            true => write!(out, "{gap}{:>width$}", cell.text),
-            false => write!(out, "{gap}{:<width$}", cell.text),
+        let _ = if cell.is_right {
+            write!(out, "{gap}{:>width$}", cell.text)
+        } else {
+            write!(out, "{gap}{:<width$}", cell.text)
         };
     }
     while out.len() > start && out.last() == Some(&b' ') {
