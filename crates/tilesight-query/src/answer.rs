@@ -106,7 +106,10 @@ impl Sink for RowSet {
         self.len += u64::from(rows.end - rows.start);
         match self.runs.last_mut() {
             Some(Run::Range { beyond, .. }) if *beyond == rows.start => *beyond = rows.end,
-            _ => self.runs.push(Run::Range { first: rows.start, beyond: rows.end }),
+            _ => self.runs.push(Run::Range {
+                first: rows.start,
+                beyond: rows.end,
+            }),
         }
     }
 
@@ -127,21 +130,6 @@ impl Sink for Count {
 
     fn block(&mut self, _: u32, mask: u64) {
         self.0 += u64::from(mask.count_ones());
-    }
-}
-
-/// Hands each row to a function.
-pub(crate) struct Each<F>(pub(crate) F);
-
-impl<F: FnMut(u32)> Sink for Each<F> {
-    fn range(&mut self, rows: Range<u32>) {
-        rows.for_each(&mut self.0);
-    }
-
-    fn block(&mut self, first: u32, mask: u64) {
-        for bit in bits(mask) {
-            (self.0)(first + bit as u32);
-        }
     }
 }
 

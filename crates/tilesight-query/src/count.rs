@@ -83,7 +83,12 @@ pub(crate) struct Grouping<'a> {
 
 impl<'a> Grouping<'a> {
     pub(crate) fn new(images: &'a Images, by: GroupBy) -> Self {
-        Self { images, by, counts: HashMap::new(), unknown: 0 }
+        Self {
+            images,
+            by,
+            counts: HashMap::new(),
+            unknown: 0,
+        }
     }
 
     pub(crate) fn add(&mut self, row: u32) {
@@ -105,7 +110,10 @@ impl<'a> Grouping<'a> {
             }
         }
         if self.unknown > 0 {
-            counts.push(GroupCount { key: None, images: self.unknown });
+            counts.push(GroupCount {
+                key: None,
+                images: self.unknown,
+            });
         }
         counts
     }
@@ -119,7 +127,9 @@ impl<'a> Grouping<'a> {
             }
             GroupBy::Organization => known(columns.organization[row]),
             GroupBy::Creator => known(columns.creator[row]),
-            GroupBy::Kind => columns.kind(row).map(|_| i64::from(columns.flags[row] & flag::PANO)),
+            GroupBy::Kind => columns
+                .kind(row)
+                .map(|_| i64::from(columns.flags[row] & flag::PANO)),
         }
     }
 

@@ -54,14 +54,18 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    pub(crate) fn new(tiles: Vec<TileId>, bounds: &[Bbox], failed: Vec<FailedTile>) -> Self {
+    pub(crate) fn new(tiles: &[TileId], bounds: &[Bbox], failed: Vec<FailedTile>) -> Self {
         let at_data_zoom = |tile: &TileId| tile.z() == DATA_ZOOM;
         let failed_tiles = failed.iter().map(|failed| failed.tile).filter(at_data_zoom);
         let failed_tiles = TileRows::from_tiles(DATA_ZOOM, failed_tiles);
         let listed = tiles.iter().copied().filter(at_data_zoom);
-        let declared = bounds.iter().filter_map(|bbox| cover_bbox(DATA_ZOOM, bbox, ANY_NUMBER).ok());
+        let declared = bounds
+            .iter()
+            .filter_map(|bbox| cover_bbox(DATA_ZOOM, bbox, ANY_NUMBER).ok());
         let tiles_held = declared
-            .fold(TileRows::from_tiles(DATA_ZOOM, listed), |held, rows| held.union(&rows))
+            .fold(TileRows::from_tiles(DATA_ZOOM, listed), |held, rows| {
+                held.union(&rows)
+            })
             .difference(&failed_tiles);
         let shallow = tiles
             .iter()
@@ -69,7 +73,12 @@ impl Held {
             .filter(|tile| !failed.iter().any(|failed| failed.tile == **tile))
             .map(|tile| TileRows::from_grid_box(DATA_ZOOM, &tile.grid_box()));
         let sequences = union_all(std::iter::once(tiles_held.clone()).chain(shallow).collect());
-        Self { tiles: tiles_held, sequences, failed, failed_tiles }
+        Self {
+            tiles: tiles_held,
+            sequences,
+            failed,
+            failed_tiles,
+        }
     }
 
     fn rows(&self, need: Need) -> &TileRows {
@@ -84,9 +93,12 @@ impl Held {
 fn union_all(mut sets: Vec<TileRows>) -> TileRows {
     while sets.len() > 1 {
         let pairs = sets.chunks(2);
-        sets = pairs.map(|pair| pair[1..].iter().fold(pair[0].clone(), |a, b| a.union(b))).collect();
+        sets = pairs
+            .map(|pair| pair[1..].iter().fold(pair[0].clone(), |a, b| a.union(b)))
+            .collect();
     }
-    sets.pop().unwrap_or_else(|| TileRows::from_tiles(DATA_ZOOM, []))
+    sets.pop()
+        .unwrap_or_else(|| TileRows::from_tiles(DATA_ZOOM, []))
 }
 
 impl Coverage {
@@ -118,7 +130,11 @@ impl Coverage {
             max_y: a.y.max(b.y),
         };
         let is_short_way_round = bounds.max_x - bounds.min_x < 1 << 31;
-        is_short_way_round && self.images.as_ref().is_some_and(|held| held.tiles.holds_box(&bounds))
+        is_short_way_round
+            && self
+                .images
+                .as_ref()
+                .is_some_and(|held| held.tiles.holds_box(&bounds))
     }
 
     /// What is not held of a place; of [`Place::Nearest`] nothing can be said beforehand.
@@ -136,10 +152,16 @@ impl Coverage {
             Place::Region(region) => {
                 let bounds = || PreparedRegion::new(region).bounds().to_vec();
                 Ok(self.missing_of(need, bounds().into_iter(), || {
-                    (cover_region(DATA_ZOOM, region, ANY_NUMBER), around(&bounds()))
+                    (
+                        cover_region(DATA_ZOOM, region, ANY_NUMBER),
+                        around(&bounds()),
+                    )
                 }))
             }
-            Place::Near { target, radius_m } | Place::LookingAt { target, radius_m, .. } => {
+            Place::Near { target, radius_m }
+            | Place::LookingAt {
+                target, radius_m, ..
+            } => {
                 let radius_m = checked_radius(*radius_m)?;
                 Ok(self.missing_of_circle(need, &Target::new(*target), radius_m))
             }
@@ -155,7 +177,15 @@ impl Coverage {
         place: &Place,
         answer: &Answer,
     ) -> Result<Option<NotHeld>, Error> {
-        let (Place::Nearest { target, k, radius_m }, Answer::Hits(hits)) = (place, answer) else {
+        let (
+            Place::Nearest {
+                target,
+                k,
+                radius_m,
+            },
+            Answer::Hits(hits),
+        ) = (place, answer)
+        else {
             return Ok(None);
         };
         let reach = match hits.last() {
@@ -212,7 +242,13 @@ impl Coverage {
             failed,
             wanted: held.tiles.count() + failed,
             example,
-            bounds: around(&held.failed_tiles.iter().map(TileId::grid_box).collect::<Vec<_>>()),
+            bounds: around(
+                &held
+                    .failed_tiles
+                    .iter()
+                    .map(TileId::grid_box)
+                    .collect::<Vec<_>>(),
+            ),
         }))
     }
 }
@@ -242,7 +278,7 @@ fn around(boxes: &[GridBox]) -> Bbox {
     let ceil = |degrees: f64| (degrees * 1e5).ceil() / 1e5;
     let (west, east) = (floor(west).max(-180.0), ceil(east).min(180.0));
     Bbox::from_degrees(west, floor(southeast.lat()), east, ceil(northwest.lat()))
-        .unwrap_or_else(|_| Bbox::WORLD)
+        .unwrap_or(Bbox::WORLD)
 }
 
 #[cfg(test)]
@@ -255,9 +291,15 @@ mod tests {
     }
 
     fn holding(tiles: &[TileId], failed: &[TileId]) -> Coverage {
-        let failed = failed.iter().map(|&tile| FailedTile { tile, reason: "cut".into() }).collect();
+        let failed = failed
+            .iter()
+            .map(|&tile| FailedTile {
+                tile,
+                reason: "cut".into(),
+            })
+            .collect();
         let mut coverage = Coverage::default();
-        coverage.set(Tileset::Images, Held::new(tiles.to_vec(), &[], failed));
+        coverage.set(Tileset::Images, Held::new(tiles, &[], failed));
         coverage
     }
 
@@ -266,8 +308,14 @@ mod tests {
     /// A circle around the centre of 14/9326/4742 that reaches `radius_m` metres.
     fn near(radius_m: f64) -> Place {
         let b = tile(14, 9326, 4742).grid_box();
-        let centre = GridPoint { x: b.min_x + (1 << 17), y: b.min_y + (1 << 17) };
-        Place::Near { target: centre.to_lon_lat(), radius_m }
+        let centre = GridPoint {
+            x: b.min_x + (1 << 17),
+            y: b.min_y + (1 << 17),
+        };
+        Place::Near {
+            target: centre.to_lon_lat(),
+            radius_m,
+        }
     }
 
     #[test]
@@ -283,14 +331,20 @@ mod tests {
         assert_eq!((missing.missing, missing.wanted, missing.failed), (4, 5, 0));
         assert_eq!(missing.example, tile(14, 9326, 4741));
         let text = missing.to_string();
-        assert!(text.contains("4 of the 5 tiles") && text.contains("tilesight fetch --bbox"), "{text}");
+        assert!(
+            text.contains("4 of the 5 tiles") && text.contains("tilesight fetch --bbox"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_failed_tile_is_missing_even_from_everything() {
         let failed = tile(14, 9326, 4742);
         let coverage = holding(&[tile(14, 9325, 4742), failed], &[failed]);
-        let missing = coverage.missing(IMAGES, &Place::Everywhere).unwrap().unwrap();
+        let missing = coverage
+            .missing(IMAGES, &Place::Everywhere)
+            .unwrap()
+            .unwrap();
         assert_eq!((missing.missing, missing.failed, missing.wanted), (1, 1, 2));
         let missing = coverage.missing(IMAGES, &near(1.0)).unwrap().unwrap();
         assert_eq!((missing.missing, missing.failed), (1, 1));
@@ -320,7 +374,13 @@ mod tests {
         assert!((around.west() - 170.0).abs() < 1e-4 && (around.east() + 170.0).abs() < 1e-4);
         let coverage = holding(&[], &[]);
         let target = LonLat::new(180.0, 0.0).unwrap();
-        let missing = coverage.missing(IMAGES, &Place::Near { target, radius_m: 10.0 });
+        let missing = coverage.missing(
+            IMAGES,
+            &Place::Near {
+                target,
+                radius_m: 10.0,
+            },
+        );
         assert_eq!(missing.unwrap().unwrap().wanted, 4);
     }
 }

@@ -89,9 +89,14 @@ impl Dataset {
         let missing = self.missing(&query.place, query.allow_partial)?;
         let filter = ImageFilter::new(&query.filter, &self.images)?;
         let mut answer = self.find_images(&query.place, &filter)?;
-        let missing = missing.or(self.missing_beyond(&query.place, &answer, query.allow_partial)?);
+        let missing =
+            missing.or(self.missing_beyond(&query.place, &answer, query.allow_partial)?);
         answer.truncate(query.limit.unwrap_or(usize::MAX));
-        Ok(Selection { images: &self.images, answer, missing })
+        Ok(Selection {
+            images: &self.images,
+            answer,
+            missing,
+        })
     }
 
     /// Counts the images that [`images`](Self::images) would find, without listing them where
@@ -101,14 +106,20 @@ impl Dataset {
     ///
     /// As [`images`](Self::images).
     pub fn count_images(&self, query: &ImageQuery) -> Result<u64, Error> {
-        if !matches!(query.place, Place::Everywhere | Place::Bbox(_) | Place::Region(_)) {
+        if !matches!(
+            query.place,
+            Place::Everywhere | Place::Bbox(_) | Place::Region(_)
+        ) {
             return Ok(self.images(query)?.len() as u64);
         }
         self.missing(&query.place, query.allow_partial)?;
         let filter = ImageFilter::new(&query.filter, &self.images)?;
         let mut count = Count::default();
-        self.table().visit(&query.place, &filter, &self.candidates(&filter), &mut count);
-        Ok(query.limit.map_or(count.0, |limit| count.0.min(limit as u64)))
+        self.table()
+            .visit(&query.place, &filter, &self.candidates(&filter), &mut count);
+        Ok(query
+            .limit
+            .map_or(count.0, |limit| count.0.min(limit as u64)))
     }
 
     /// Counts the images that [`images`](Self::images) would find, by day, month, year,
@@ -196,24 +207,42 @@ impl Dataset {
     ) -> Result<Answer, Error> {
         let found = self.table().find(place, filter, &self.candidates(filter))?;
         match (place, found) {
-            (Place::LookingAt { target, fov_deg, .. }, Answer::Hits(hits)) => {
+            (
+                Place::LookingAt {
+                    target, fov_deg, ..
+                },
+                Answer::Hits(hits),
+            ) => {
                 let view = View::new(*target, *fov_deg)?;
-                Ok(Answer::Hits(hits.into_iter().filter_map(|hit| self.seen(&view, hit)).collect()))
+                Ok(Answer::Hits(
+                    hits.into_iter()
+                        .filter_map(|hit| self.seen(&view, hit))
+                        .collect(),
+                ))
             }
             (_, found) => Ok(found),
         }
     }
 
     fn table(&self) -> Table<'_, ImageSummary> {
-        Table { points: self.images.points(), tree: &self.images.tree }
+        Table {
+            points: self.images.points(),
+            tree: &self.images.tree,
+        }
     }
 
     /// Ids and sequences are looked up; the tree knows nothing of them.
     fn candidates(&self, filter: &ImageFilter<'_>) -> Candidates {
         let mut rows: Vec<u32> = if let Some(ids) = filter.ids() {
-            ids.iter().filter_map(|&id| self.images.row_of(id)).collect()
+            ids.iter()
+                .filter_map(|&id| self.images.row_of(id))
+                .collect()
         } else if let Some(sequences) = filter.sequences() {
-            sequences.iter().flat_map(|&sequence| self.sequences.rows(sequence)).copied().collect()
+            sequences
+                .iter()
+                .flat_map(|&sequence| self.sequences.rows(sequence))
+                .copied()
+                .collect()
         } else {
             return Candidates::All;
         };
@@ -233,7 +262,13 @@ impl Dataset {
         let offset_deg = heading.map(|heading| offset_deg(heading, bearing_deg));
         let is_pano = self.images.columns.kind(row) == Some(Kind::Pano);
         let shows = is_pano || offset_deg.is_some_and(|offset| offset <= view.half_fov_deg);
-        shows.then_some(Hit { sight: Some(Sight { bearing_deg, offset_deg }), ..hit })
+        shows.then_some(Hit {
+            sight: Some(Sight {
+                bearing_deg,
+                offset_deg,
+            }),
+            ..hit
+        })
     }
 
     /// What is missing of a place before it is searched.
@@ -277,10 +312,18 @@ struct View {
 impl View {
     fn new(target: LonLat, fov_deg: f64) -> Result<Self, Error> {
         if fov_deg > 0.0 && fov_deg <= 360.0 {
-            return Ok(Self { target: Target::new(target), half_fov_deg: fov_deg / 2.0 });
+            return Ok(Self {
+                target: Target::new(target),
+                half_fov_deg: fov_deg / 2.0,
+            });
         }
         let (range, example) = ("more than 0 and up to 360 degrees", "100");
-        Err(Error::OutOfRange { name: "field of view", value: fov_deg, range, example })
+        Err(Error::OutOfRange {
+            name: "field of view",
+            value: fov_deg,
+            range,
+            example,
+        })
     }
 }
 

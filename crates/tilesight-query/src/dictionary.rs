@@ -1,7 +1,5 @@
 //! Distinct values, each stored once and numbered in ascending order.
 
-use crate::images::NONE;
-
 /// Distinct texts in ascending order of their bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Texts {
@@ -13,7 +11,10 @@ pub(crate) struct Texts {
 impl Texts {
     /// Stores texts that are distinct and ascend.
     pub(crate) fn from_sorted<'a>(sorted: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut texts = Self { text: String::new(), starts: vec![0] };
+        let mut texts = Self {
+            text: String::new(),
+            starts: vec![0],
+        };
         for value in sorted {
             texts.text.push_str(value);
             texts.starts.push(texts.text.len());
@@ -25,7 +26,7 @@ impl Texts {
         self.starts.len() - 1
     }
 
-    /// The text of a number; none of [`NONE`].
+    /// The text of a number; none of `NONE`.
     pub(crate) fn get(&self, ordinal: u32) -> Option<&str> {
         let ends = self.starts.get(ordinal as usize..)?.get(..2)?;
         Some(&self.text[ends[0]..ends[1]])
@@ -49,7 +50,11 @@ impl Texts {
         let (mut low, mut high) = (0, self.len() as u32);
         while low < high {
             let middle = u32::midpoint(low, high);
-            if self.get(middle).is_some_and(&holds) { low = middle + 1 } else { high = middle }
+            if self.get(middle).is_some_and(&holds) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
         }
         low
     }
@@ -72,7 +77,7 @@ impl Ids {
         self.0.len()
     }
 
-    /// The id of a number; none of [`NONE`].
+    /// The id of a number; none of `NONE`.
     pub(crate) fn get(&self, ordinal: u32) -> Option<i64> {
         self.0.get(ordinal as usize).copied()
     }
@@ -81,16 +86,12 @@ impl Ids {
     pub(crate) fn find(&self, id: i64) -> Option<u32> {
         self.0.binary_search(&id).ok().map(|at| at as u32)
     }
-
-    /// The number of an id, [`NONE`] where it is not here.
-    pub(crate) fn find_or_none(&self, id: Option<i64>) -> u32 {
-        id.and_then(|id| self.find(id)).unwrap_or(NONE)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::images::NONE;
 
     #[test]
     fn texts_are_found_by_value_and_prefix() {
@@ -100,7 +101,10 @@ mod tests {
         assert_eq!(texts.with_prefix("ab"), 2..4);
         assert_eq!(texts.with_prefix(""), 0..5);
         assert_eq!(texts.with_prefix("c"), 5..5);
-        assert_eq!((texts.get(4), texts.get(5), texts.get(NONE)), (Some("b"), None, None));
+        assert_eq!(
+            (texts.get(4), texts.get(5), texts.get(NONE)),
+            (Some("b"), None, None)
+        );
     }
 
     #[test]
@@ -108,6 +112,5 @@ mod tests {
         let ids = Ids::new([7, -3, 7, 0]);
         assert_eq!((ids.len(), ids.find(7), ids.find(1)), (3, Some(2), None));
         assert_eq!((ids.get(0), ids.get(NONE)), (Some(-3), None));
-        assert_eq!(ids.find_or_none(None), NONE);
     }
 }

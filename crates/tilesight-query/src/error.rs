@@ -29,7 +29,9 @@ pub enum Error {
         example: &'static str,
     },
     /// Map features were asked who is looking at something.
-    #[error("map features look at nothing: ask `images` for a looking-at place, or features near it")]
+    #[error(
+        "map features look at nothing: ask `images` for a looking-at place, or features near it"
+    )]
     FeaturesLookAtNothing,
     /// More rows than a dataset can number.
     #[error("{0} rows are more than one dataset can hold (4,294,967,294); split the region")]
@@ -68,13 +70,24 @@ impl std::error::Error for NotHeld {}
 
 impl fmt::Display for NotHeld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { missing, wanted, example, .. } = self;
-        write!(f, "{missing} of the {wanted} tiles of this place are not held (")?;
+        let Self {
+            missing,
+            wanted,
+            example,
+            ..
+        } = self;
+        write!(
+            f,
+            "{missing} of the {wanted} tiles of this place are not held ("
+        )?;
         if self.failed > 0 {
             write!(f, "{} of them failed; ", self.failed)?;
         }
         let tileset = self.tileset.option_name();
-        write!(f, "the first is {tileset} {example}); get them with `tilesight fetch")?;
+        write!(
+            f,
+            "the first is {tileset} {example}); get them with `tilesight fetch"
+        )?;
         if self.tileset != Tileset::Images {
             write!(f, " --tileset {tileset}")?;
         }

@@ -63,13 +63,24 @@ impl Summary for FeatureSummary {
 impl Features {
     fn table(&self) -> Table<'_, FeatureSummary> {
         let FeatureColumns { x, y, id, .. } = &self.columns;
-        Table { points: Points { xs: x, ys: y, ids: id }, tree: &self.tree }
+        Table {
+            points: Points {
+                xs: x,
+                ys: y,
+                ids: id,
+            },
+            tree: &self.tree,
+        }
     }
 
     fn get(&self, row: u32, hit: Option<Hit>) -> MapFeature<'_> {
         let columns = &self.columns;
         let i = row as usize;
-        let position = GridPoint { x: columns.x[i], y: columns.y[i] }.to_lon_lat();
+        let position = GridPoint {
+            x: columns.x[i],
+            y: columns.y[i],
+        }
+        .to_lon_lat();
         let known = |ms: i64| (ms != UNKNOWN_MS).then_some(ms);
         MapFeature {
             id: columns.id[i],
@@ -92,7 +103,9 @@ impl Features {
             .flat_map(|&id| {
                 let first = self.by_id.partition_point(|row| id_of(row) < id);
                 let rest = &self.by_id[first..];
-                rest[..rest.partition_point(|row| id_of(row) == id)].iter().copied()
+                rest[..rest.partition_point(|row| id_of(row) == id)]
+                    .iter()
+                    .copied()
             })
             .collect();
         rows.sort_unstable();
@@ -102,13 +115,19 @@ impl Features {
 }
 
 const fn kind_of(is_sign: bool) -> FeatureKind {
-    if is_sign { FeatureKind::TrafficSign } else { FeatureKind::Point }
+    if is_sign {
+        FeatureKind::TrafficSign
+    } else {
+        FeatureKind::Point
+    }
 }
 
 /// Packs the tree over features in spatial order.
 pub(crate) fn pack(columns: &FeatureColumns) -> PackedTree<FeatureSummary> {
-    let leaves: Vec<_> =
-        (0..columns.id.len()).step_by(LEAF_ROWS).filter_map(|first| leaf(columns, first)).collect();
+    let leaves: Vec<_> = (0..columns.id.len())
+        .step_by(LEAF_ROWS)
+        .filter_map(|first| leaf(columns, first))
+        .collect();
     PackedTree::new(leaves.into_iter())
 }
 
@@ -142,7 +161,12 @@ impl<'a> FeatureFilter<'a> {
             columns: &features.columns,
             kind: query.kind,
             values: (!query.values.is_empty()).then(|| {
-                OrdinalSet::new(query.values.iter().flat_map(|v| matching(&features.values, v)))
+                OrdinalSet::new(
+                    query
+                        .values
+                        .iter()
+                        .flat_map(|v| matching(&features.values, v)),
+                )
             }),
             first_seen_ms: known_between(query.first_seen_since, query.first_seen_until),
             last_seen_ms: known_between(query.last_seen_since, query.last_seen_until),
@@ -168,9 +192,13 @@ impl RowFilter<FeatureSummary> for FeatureFilter<'_> {
             Some(FeatureKind::Point) => has(summary.some_point, summary.some_sign),
             Some(FeatureKind::TrafficSign) => has(summary.some_sign, summary.some_point),
         };
-        let of_value =
-            self.values.as_ref().map_or(Match::All, |values| values.classify(&summary.values));
-        of_kind.and(of_value).and(if of_rows { Match::Some } else { Match::All })
+        let of_value = self
+            .values
+            .as_ref()
+            .map_or(Match::All, |values| values.classify(&summary.values));
+        of_kind
+            .and(of_value)
+            .and(if of_rows { Match::Some } else { Match::All })
     }
 
     fn mask(&self, rows: Range<usize>) -> u64 {
@@ -246,7 +274,7 @@ impl Dataset {
     ///     last_seen_at_ms: None,
     /// });
     /// let held = Holding { tiles: vec![tile], ..Holding::nothing(Tileset::TrafficSigns) };
-    /// let data = build(vec![part], vec![held])?;
+    /// let data = build(vec![part], &[held])?;
     ///
     /// let regulatory = FeatureQuery { values: vec!["regulatory--*".into()], ..Default::default() };
     /// assert_eq!(data.features(&regulatory)?.ids().collect::<Vec<_>>(), [7]);
@@ -269,7 +297,11 @@ impl Dataset {
         let mut answer = features.table().find(&query.place, &filter, &candidates)?;
         let missing = self.missing_features(query, &answer)?;
         answer.truncate(query.limit.unwrap_or(usize::MAX));
-        Ok(FeatureSelection { features, answer, missing })
+        Ok(FeatureSelection {
+            features,
+            answer,
+            missing,
+        })
     }
 
     fn missing_features(
@@ -284,7 +316,9 @@ impl Dataset {
                 Err(Error::NoTileset(_)) if query.allow_partial => None,
                 missing => missing?,
             };
-            let beyond = self.coverage.missing_of_nearest(need, &query.place, answer)?;
+            let beyond = self
+                .coverage
+                .missing_of_nearest(need, &query.place, answer)?;
             let missing = partial(missing.or(beyond), query.allow_partial)?;
             first_missing = first_missing.or(missing);
         }
@@ -300,7 +334,11 @@ impl Dataset {
             None => {
                 let mut there = vec![Tileset::Points, Tileset::TrafficSigns];
                 there.retain(|&tileset| self.coverage.held(tileset).is_some());
-                if there.is_empty() { vec![Tileset::Points] } else { there }
+                if there.is_empty() {
+                    vec![Tileset::Points]
+                } else {
+                    there
+                }
             }
         }
     }
@@ -333,11 +371,15 @@ impl<'a> FeatureSelection<'a> {
 
     /// Ids.
     pub fn ids(&self) -> impl Iterator<Item = i64> + '_ {
-        self.answer.iter().map(|(row, _)| self.features.columns.id[row as usize])
+        self.answer
+            .iter()
+            .map(|(row, _)| self.features.columns.id[row as usize])
     }
 
     /// The features.
     pub fn iter(&self) -> impl Iterator<Item = MapFeature<'a>> + '_ {
-        self.answer.iter().map(|(row, hit)| self.features.get(row, hit))
+        self.answer
+            .iter()
+            .map(|(row, hit)| self.features.get(row, hit))
     }
 }

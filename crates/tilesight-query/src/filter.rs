@@ -39,11 +39,18 @@ impl<'a> ImageFilter<'a> {
             columns: &images.columns,
             captured_ms: known_between(filter.since, filter.until),
             kind: filter.kind.map(|kind| flag_of(Some(kind))),
-            organizations: ordinals(&filter.organizations, &|id| images.organization_ids.find(id)),
+            organizations: ordinals(&filter.organizations, &|id| {
+                images.organization_ids.find(id)
+            }),
             creators: ordinals(&filter.creators, &|id| images.creator_ids.find(id)),
             heading: filter.heading.map(HeadingRange::new).transpose()?,
             sequences: (!filter.sequences.is_empty()).then(|| {
-                OrdinalSet::new(filter.sequences.iter().filter_map(|id| images.sequence_ids.find(id)))
+                OrdinalSet::new(
+                    filter
+                        .sequences
+                        .iter()
+                        .filter_map(|id| images.sequence_ids.find(id)),
+                )
             }),
             ids: (!filter.ids.is_empty()).then(|| sorted(&filter.ids)),
         })
@@ -98,9 +105,18 @@ impl RowFilter<ImageSummary> for ImageFilter<'_> {
             Match::All
         };
         of_rows
-            .and(self.captured_ms.map_or(Match::All, |range| classify_time(range, summary)))
-            .and(self.kind.map_or(Match::All, |flag| classify_flag(flag, summary)))
-            .and(classify_set(self.organizations.as_ref(), &summary.organizations))
+            .and(
+                self.captured_ms
+                    .map_or(Match::All, |range| classify_time(range, summary)),
+            )
+            .and(
+                self.kind
+                    .map_or(Match::All, |flag| classify_flag(flag, summary)),
+            )
+            .and(classify_set(
+                self.organizations.as_ref(),
+                &summary.organizations,
+            ))
             .and(classify_set(self.creators.as_ref(), &summary.creators))
     }
 
@@ -172,9 +188,17 @@ fn classify_flag(flag: u8, summary: &ImageSummary) -> Match {
 fn classify_set(set: Option<&OrdinalSet>, summary: &OrdinalSummary) -> Match {
     let Some(set) = set else { return Match::All };
     if let Some(single) = summary.single() {
-        return if set.contains(single) { Match::All } else { Match::None };
+        return if set.contains(single) {
+            Match::All
+        } else {
+            Match::None
+        };
     }
-    if summary.may_meet(set.bloom, set.min(), set.max()) { Match::Some } else { Match::None }
+    if summary.may_meet(set.bloom, set.min(), set.max()) {
+        Match::Some
+    } else {
+        Match::None
+    }
 }
 
 /// Some rows of a dictionary.
@@ -187,7 +211,9 @@ pub(crate) struct OrdinalSet {
 impl OrdinalSet {
     pub(crate) fn new(members: impl IntoIterator<Item = u32>) -> Self {
         let members = sorted(&members.into_iter().collect::<Vec<_>>());
-        let bloom = members.iter().fold(0, |bloom, &ordinal| bloom | bloom_bit(ordinal));
+        let bloom = members
+            .iter()
+            .fold(0, |bloom, &ordinal| bloom | bloom_bit(ordinal));
         Self { members, bloom }
     }
 
@@ -235,8 +261,14 @@ impl HeadingRange {
     fn new((from_deg, to_deg): (f64, f64)) -> Result<Self, Error> {
         for value in [from_deg, to_deg] {
             if !(0.0..=360.0).contains(&value) {
-                let (range, example) = ("0 to 360 degrees", "350,10 for within 10 degrees of north");
-                return Err(Error::OutOfRange { name: "heading", value, range, example });
+                let (range, example) =
+                    ("0 to 360 degrees", "350,10 for within 10 degrees of north");
+                return Err(Error::OutOfRange {
+                    name: "heading",
+                    value,
+                    range,
+                    example,
+                });
             }
         }
         Ok(Self { from_deg, to_deg })
@@ -272,8 +304,16 @@ mod tests {
 
     #[test]
     fn headings_are_closed_and_wrap_through_north() {
-        check_heading((10.0, 20.0), &[10.0, 15.0, 20.0], &[9.9, 20.1, 0.0, f64::NAN]);
-        check_heading((350.0, 10.0), &[350.0, 359.0, 0.0, 10.0], &[349.0, 11.0, f64::NAN]);
+        check_heading(
+            (10.0, 20.0),
+            &[10.0, 15.0, 20.0],
+            &[9.9, 20.1, 0.0, f64::NAN],
+        );
+        check_heading(
+            (350.0, 10.0),
+            &[350.0, 359.0, 0.0, 10.0],
+            &[349.0, 11.0, f64::NAN],
+        );
         check_heading((350.0, 360.0), &[350.0, 0.0], &[1.0, 349.0]);
         check_heading((0.0, 360.0), &[0.0, 180.0, 359.9], &[f64::NAN]);
     }

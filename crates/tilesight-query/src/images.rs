@@ -75,7 +75,10 @@ impl ImageColumns {
     }
 
     pub(crate) fn point(&self, row: usize) -> GridPoint {
-        GridPoint { x: self.x[row], y: self.y[row] }
+        GridPoint {
+            x: self.x[row],
+            y: self.y[row],
+        }
     }
 }
 
@@ -124,7 +127,11 @@ pub(crate) struct OrdinalSummary {
 
 impl OrdinalSummary {
     pub(crate) const fn of(ordinal: u32) -> Self {
-        Self { bloom: bloom_bit(ordinal), min: ordinal, max: ordinal }
+        Self {
+            bloom: bloom_bit(ordinal),
+            min: ordinal,
+            max: ordinal,
+        }
     }
 
     pub(crate) fn union(self, other: Self) -> Self {
@@ -148,7 +155,11 @@ impl OrdinalSummary {
 
 /// The bit that stands for a dictionary row; none for [`NONE`].
 pub(crate) const fn bloom_bit(ordinal: u32) -> u64 {
-    if ordinal == NONE { 0 } else { 1 << (ordinal % 64) }
+    if ordinal == NONE {
+        0
+    } else {
+        1 << (ordinal % 64)
+    }
 }
 
 impl Summary for ImageSummary {
@@ -178,13 +189,20 @@ pub(crate) struct Images {
 
 impl Images {
     pub(crate) fn points(&self) -> Points<'_> {
-        Points { xs: &self.columns.x, ys: &self.columns.y, ids: &self.columns.id }
+        Points {
+            xs: &self.columns.x,
+            ys: &self.columns.y,
+            ids: &self.columns.id,
+        }
     }
 
     /// The row of an id, if it is here.
     pub(crate) fn row_of(&self, id: i64) -> Option<u32> {
         let ids = &self.columns.id;
-        let at = self.by_id.binary_search_by_key(&id, |&row| ids[row as usize]).ok()?;
+        let at = self
+            .by_id
+            .binary_search_by_key(&id, |&row| ids[row as usize])
+            .ok()?;
         Some(self.by_id[at])
     }
 
@@ -212,15 +230,19 @@ impl Images {
 
 /// Packs the tree over images in spatial order.
 pub(crate) fn pack(columns: &ImageColumns) -> PackedTree<ImageSummary> {
-    let leaves: Vec<_> =
-        (0..columns.len()).step_by(LEAF_ROWS).filter_map(|first| leaf(columns, first)).collect();
+    let leaves: Vec<_> = (0..columns.len())
+        .step_by(LEAF_ROWS)
+        .filter_map(|first| leaf(columns, first))
+        .collect();
     PackedTree::new(leaves.into_iter())
 }
 
 fn leaf(columns: &ImageColumns, first: usize) -> Option<(GridBox, ImageSummary)> {
     let rows = first..(first + LEAF_ROWS).min(columns.len());
     let bounds = bounds_of(&columns.x[rows.clone()], &columns.y[rows.clone()])?;
-    let summary = rows.map(|row| summary_of(columns, row)).reduce(ImageSummary::union)?;
+    let summary = rows
+        .map(|row| summary_of(columns, row))
+        .reduce(ImageSummary::union)?;
     Some((bounds, summary))
 }
 

@@ -67,8 +67,20 @@ impl Dataset {
     pub fn info(&self) -> Info {
         let columns = &self.images.columns;
         let with = |wanted: u8| columns.flags.iter().filter(|&&f| f & wanted != 0).count() as u64;
-        let times = || columns.captured_at_ms.iter().copied().filter(|&ms| ms != UNKNOWN_MS);
-        let signs = self.features.columns.is_sign.iter().filter(|&&is_sign| is_sign).count();
+        let times = || {
+            columns
+                .captured_at_ms
+                .iter()
+                .copied()
+                .filter(|&ms| ms != UNKNOWN_MS)
+        };
+        let signs = self
+            .features
+            .columns
+            .is_sign
+            .iter()
+            .filter(|&&is_sign| is_sign)
+            .count();
         Info {
             images: columns.len() as u64,
             panoramas: with(crate::images::flag_of(Some(Kind::Pano))),
@@ -78,14 +90,26 @@ impl Dataset {
             last_captured_at_ms: times().max(),
             undated_images: (columns.len() - times().count()) as u64,
             sequences: self.sequences.len() as u64,
-            length_m: self.sequences.facts.iter().map(|facts| facts.length_m).sum(),
+            length_m: self
+                .sequences
+                .facts
+                .iter()
+                .map(|facts| facts.length_m)
+                .sum(),
             organizations: self.images.organization_ids.len() as u64,
             creators: self.images.creator_ids.len() as u64,
             points: (self.features.columns.id.len() - signs) as u64,
             traffic_signs: signs as u64,
             overview_points: self.overview_points,
-            bounds: self.images.tree.total_bounds().map(|bounds| degrees_of(&bounds)),
-            tilesets: Tileset::ALL.into_iter().filter_map(|t| self.tileset_info(t)).collect(),
+            bounds: self
+                .images
+                .tree
+                .total_bounds()
+                .map(|bounds| degrees_of(&bounds)),
+            tilesets: Tileset::ALL
+                .into_iter()
+                .filter_map(|t| self.tileset_info(t))
+                .collect(),
         }
     }
 
@@ -101,7 +125,20 @@ impl Dataset {
 }
 
 fn degrees_of(bounds: &GridBox) -> [f64; 4] {
-    let northwest = GridPoint { x: bounds.min_x, y: bounds.min_y }.to_lon_lat();
-    let southeast = GridPoint { x: bounds.max_x, y: bounds.max_y }.to_lon_lat();
-    [northwest.lon(), southeast.lat(), southeast.lon(), northwest.lat()]
+    let northwest = GridPoint {
+        x: bounds.min_x,
+        y: bounds.min_y,
+    }
+    .to_lon_lat();
+    let southeast = GridPoint {
+        x: bounds.max_x,
+        y: bounds.max_y,
+    }
+    .to_lon_lat();
+    [
+        northwest.lon(),
+        southeast.lat(),
+        southeast.lon(),
+        northwest.lat(),
+    ]
 }

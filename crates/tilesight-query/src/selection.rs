@@ -39,7 +39,9 @@ impl<'a> Selection<'a> {
 
     /// The images.
     pub fn iter(&self) -> impl Iterator<Item = Image<'a>> + '_ {
-        self.answer.iter().map(|(row, hit)| located(self.images.get(row), hit))
+        self.answer
+            .iter()
+            .map(|(row, hit)| located(self.images.get(row), hit))
     }
 
     /// Row numbers in the dataset, for use with nothing but the same dataset.
@@ -79,7 +81,11 @@ impl<'a> Selection<'a> {
 
     /// Organizations.
     pub fn organization_ids(&self) -> impl Iterator<Item = Option<i64>> + '_ {
-        self.column(|images, row| images.organization_ids.get(images.columns.organization[row]))
+        self.column(|images, row| {
+            images
+                .organization_ids
+                .get(images.columns.organization[row])
+        })
     }
 
     /// Creators.
@@ -89,7 +95,9 @@ impl<'a> Selection<'a> {
 
     /// Distances from the target in metres; nothing where the question had no target.
     pub fn distances_m(&self) -> impl Iterator<Item = Option<f64>> + '_ {
-        self.answer.iter().map(|(_, hit)| hit.map(|hit| hit.distance_m))
+        self.answer
+            .iter()
+            .map(|(_, hit)| hit.map(|hit| hit.distance_m))
     }
 
     fn column<T>(
@@ -100,7 +108,9 @@ impl<'a> Selection<'a> {
         T: 'a,
     {
         let images = self.images;
-        self.answer.iter().map(move |(row, _)| read(images, row as usize))
+        self.answer
+            .iter()
+            .map(move |(row, _)| read(images, row as usize))
     }
 }
 

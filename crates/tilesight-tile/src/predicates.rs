@@ -76,8 +76,9 @@ pub fn meets_box([a, b]: Edge, [southwest, northeast]: [Position; 2]) -> bool {
 
 /// Tells whether two segments share a position, ends included.
 pub fn segments_meet([a, b]: Edge, [c, d]: Edge) -> bool {
-    let apart =
-        |axis: usize| a[axis].max(b[axis]) < c[axis].min(d[axis]) || c[axis].max(d[axis]) < a[axis].min(b[axis]);
+    let apart = |axis: usize| {
+        a[axis].max(b[axis]) < c[axis].min(d[axis]) || c[axis].max(d[axis]) < a[axis].min(b[axis])
+    };
     let separates = |[a, b]: Edge, [c, d]: Edge| {
         let (left, right) = (orientation(a, b, c), orientation(a, b, d));
         (left > 0.0 && right > 0.0) || (left < 0.0 && right < 0.0)

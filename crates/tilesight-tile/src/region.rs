@@ -127,7 +127,8 @@ impl Region {
         let rings = self.polygons.iter().flat_map(Polygon::rings);
         rings.flat_map(|ring| {
             ring.turns().flat_map(|turn| {
-                ring.edges().map(move |edge| edge.map(|[lon, lat]| [lon - turn, lat]))
+                ring.edges()
+                    .map(move |edge| edge.map(|[lon, lat]| [lon - turn, lat]))
             })
         })
     }

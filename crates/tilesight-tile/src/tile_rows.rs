@@ -1,6 +1,8 @@
 //! Sets of tiles as rows of intervals.
 
-use crate::{GridBox, GridPoint, TileId};
+use std::f64::consts::{PI, TAU};
+
+use crate::{EARTH_RADIUS_M, GridBox, GridPoint, TileId};
 
 /// A set of tiles of one zoom, kept as intervals of columns in each row, so that the whole world
 /// at zoom 14 is 16,384 intervals and not 268 million tiles.
@@ -78,6 +80,21 @@ impl TileRows {
     /// How many tiles there are.
     pub fn count(&self) -> u64 {
         self.spans.iter().map(Span::len).sum()
+    }
+
+    /// Area of the tiles on the globe in square metres.
+    pub fn area_m2(&self) -> f64 {
+        // A zone of a sphere has the area of the cylinder around it.
+        let height = |y: u64| {
+            let mercator = PI * (1.0 - 2.0 * y as f64 / (1u64 << self.z) as f64);
+            EARTH_RADIUS_M * mercator.tanh()
+        };
+        let width = TAU * EARTH_RADIUS_M / (1u64 << self.z) as f64;
+        let area = |span: &Span| {
+            let y = u64::from(span.y);
+            span.len() as f64 * width * (height(y) - height(y + 1))
+        };
+        self.spans.iter().map(area).sum()
     }
 
     /// Tells whether there is no tile.
@@ -246,6 +263,17 @@ mod tests {
     use super::*;
 
     const Z: u8 = 4;
+
+    #[test]
+    fn the_mercator_square_is_all_but_the_caps() {
+        let square = TileRows::from_grid_box(14, &GridBox::WORLD).area_m2();
+        let globe = 2.0 * TAU * EARTH_RADIUS_M * EARTH_RADIUS_M;
+        assert!(
+            (square / globe - 0.996_272_1).abs() < 1e-6,
+            "{}",
+            square / globe
+        );
+    }
 
     fn tile((x, y): (u32, u32)) -> TileId {
         TileId::new(Z, x, y).unwrap()

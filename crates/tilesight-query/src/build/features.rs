@@ -14,9 +14,13 @@ pub(super) fn build(parts: &[Part]) -> Result<Features, Error> {
     let values = sorted_texts(parts.iter().flat_map(|part| part.values.values()));
     let mut all: Vec<RawFeature> = Vec::new();
     for part in parts {
-        let numbers = part.values.renumbered(|value| values.find(value).unwrap_or(NONE));
-        let renumbered =
-            |feature: &RawFeature| RawFeature { value: numbers.of(feature.value), ..*feature };
+        let numbers = part
+            .values
+            .renumbered(|value| values.find(value).unwrap_or(NONE));
+        let renumbered = |feature: &RawFeature| RawFeature {
+            value: numbers.of(feature.value),
+            ..*feature
+        };
         all.extend(part.features.iter().map(renumbered));
     }
     checked_count(all.len())?;
@@ -24,7 +28,12 @@ pub(super) fn build(parts: &[Part]) -> Result<Features, Error> {
     let mut order = ranked(&kept);
     sort_spatially(&mut order);
     let columns = columns(order.iter().map(|row| &kept[row.rank as usize]));
-    Ok(Features { tree: pack(&columns), by_id: positions_of_ranks(&order), columns, values })
+    Ok(Features {
+        tree: pack(&columns),
+        by_id: positions_of_ranks(&order),
+        columns,
+        values,
+    })
 }
 
 /// Of each feature the most recently fetched, else the first; ascending by id, points before
@@ -41,8 +50,10 @@ fn is_sign(feature: &RawFeature) -> bool {
 }
 
 fn ranked(kept: &[RawFeature]) -> Vec<Ranked> {
-    let at = |(rank, feature): (u32, &RawFeature)| {
-        Ranked { x: feature.point.x, y: feature.point.y, rank }
+    let at = |(rank, feature): (u32, &RawFeature)| Ranked {
+        x: feature.point.x,
+        y: feature.point.y,
+        rank,
     };
     (0..).zip(kept).map(at).collect()
 }
@@ -57,7 +68,11 @@ fn columns<'a>(features: impl Iterator<Item = &'a RawFeature>) -> FeatureColumns
         columns.first_seen_at_ms.push(feature.first_seen_at_ms);
         columns.last_seen_at_ms.push(feature.last_seen_at_ms);
         columns.is_sign.push(is_sign(feature));
-        columns.flags.push(if feature.id_is_exact { 0 } else { flag::INEXACT_ID });
+        columns.flags.push(if feature.id_is_exact {
+            0
+        } else {
+            flag::INEXACT_ID
+        });
     }
     columns
 }

@@ -30,17 +30,25 @@ pub struct FailedTile {
 impl Holding {
     /// No tile of a tileset.
     pub const fn nothing(tileset: Tileset) -> Self {
-        Self { tileset, tiles: Vec::new(), bounds: None, failed: Vec::new() }
+        Self {
+            tileset,
+            tiles: Vec::new(),
+            bounds: None,
+            failed: Vec::new(),
+        }
     }
 
     /// Every tile of the world, for images.
     pub(super) fn world() -> Self {
-        Self { bounds: Some(Bbox::WORLD), ..Self::nothing(Tileset::Images) }
+        Self {
+            bounds: Some(Bbox::WORLD),
+            ..Self::nothing(Tileset::Images)
+        }
     }
 }
 
 /// Joins holdings; several of one tileset add up.
-pub(super) fn coverage(holdings: Vec<Holding>) -> Coverage {
+pub(super) fn coverage(holdings: &[Holding]) -> Coverage {
     let mut coverage = Coverage::default();
     for tileset in Tileset::ALL {
         let (mut tiles, mut failed, mut bounds) = (Vec::new(), Vec::new(), Vec::new());
@@ -52,7 +60,7 @@ pub(super) fn coverage(holdings: Vec<Holding>) -> Coverage {
             bounds.extend(holding.bounds);
         }
         if is_there {
-            coverage.set(tileset, Held::new(tiles, &bounds, failed));
+            coverage.set(tileset, Held::new(&tiles, &bounds, failed));
         }
     }
     coverage

@@ -48,7 +48,9 @@ impl TilesOfRows {
     }
 
     fn fetched_at_ms(&self, row: u32) -> i64 {
-        let beyond = self.tiles.partition_point(|tile| tile.first_image <= row as usize);
+        let beyond = self
+            .tiles
+            .partition_point(|tile| tile.first_image <= row as usize);
         self.tiles[beyond - 1].fetched_at_ms
     }
 }
@@ -63,8 +65,10 @@ fn concatenate(parts: Vec<Part>, numbers: &Numbers) -> ImageColumns {
         all.captured_at_ms.append(&mut images.captured_at_ms);
         all.compass_angle_deg.append(&mut images.compass_angle_deg);
         all.flags.append(&mut images.flags);
-        all.sequence.extend(numbers.sequences.of_all(&images.sequence));
-        all.organization.extend(numbers.organizations.of_all(&images.organization));
+        all.sequence
+            .extend(numbers.sequences.of_all(&images.sequence));
+        all.organization
+            .extend(numbers.organizations.of_all(&images.organization));
         all.creator.extend(numbers.creators.of_all(&images.creator));
     }
     all
@@ -74,7 +78,9 @@ fn concatenate(parts: Vec<Part>, numbers: &Numbers) -> ImageColumns {
 fn once_each(ids: &[i64], tiles: &TilesOfRows) -> Vec<u32> {
     let mut rows: Vec<(i64, u32)> = ids.iter().copied().zip(0..).collect();
     rows.par_sort_unstable();
-    rows.chunk_by(|a, b| a.0 == b.0).map(|same| best(same, tiles)).collect()
+    rows.chunk_by(|a, b| a.0 == b.0)
+        .map(|same| best(same, tiles))
+        .collect()
 }
 
 /// Of the rows of one image, in the order of their tiles, the one that stays.
@@ -90,7 +96,14 @@ fn best(same: &[(i64, u32)], tiles: &TilesOfRows) -> u32 {
 
 fn ranked(columns: &ImageColumns, kept: &[u32]) -> Vec<Ranked> {
     let at = |row: u32| (columns.x[row as usize], columns.y[row as usize]);
-    (0..).zip(kept).map(|(rank, &row)| Ranked { x: at(row).0, y: at(row).1, rank }).collect()
+    (0..)
+        .zip(kept)
+        .map(|(rank, &row)| Ranked {
+            x: at(row).0,
+            y: at(row).1,
+            rank,
+        })
+        .collect()
 }
 
 /// Where each rank stands in an order of ranks.

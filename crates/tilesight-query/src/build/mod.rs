@@ -35,15 +35,21 @@ use crate::rows::Image;
 /// # Cost
 ///
 /// O(n log n) in the rows, on all threads; about twice the memory of the result.
-pub fn build(parts: Vec<Part>, holdings: Vec<Holding>) -> Result<Dataset, Error> {
+pub fn build(parts: Vec<Part>, holdings: &[Holding]) -> Result<Dataset, Error> {
     let coverage = holding::coverage(holdings);
     let numbers = Numbers::of(&parts);
     let lines = sequences::RawPieces::collect(&parts, &numbers)?;
     let features = features::build(&parts)?;
     let overview_points = parts.iter().map(|part| part.overview_points).sum();
     let images = images::build(parts, numbers)?;
-    let sequences = sequences::build(&images, lines, &coverage)?;
-    Ok(Dataset { images, sequences, features, coverage, overview_points })
+    let sequences = sequences::build(&images, &lines, &coverage)?;
+    Ok(Dataset {
+        images,
+        sequences,
+        features,
+        coverage,
+        overview_points,
+    })
 }
 
 impl Dataset {
@@ -88,7 +94,7 @@ impl Dataset {
                 creator_id: image.creator_id,
             });
         }
-        build(vec![part], vec![Holding::world()])
+        build(vec![part], &[Holding::world()])
     }
 }
 
@@ -109,19 +115,35 @@ struct PartNumbers {
 impl Numbers {
     fn of(parts: &[Part]) -> Self {
         let sequence_ids = sorted_texts(parts.iter().flat_map(|part| part.sequences.values()));
-        let organization_ids =
-            Ids::new(parts.iter().flat_map(|part| part.organizations.values()).copied());
-        let creator_ids = Ids::new(parts.iter().flat_map(|part| part.creators.values()).copied());
+        let organization_ids = Ids::new(
+            parts
+                .iter()
+                .flat_map(|part| part.organizations.values())
+                .copied(),
+        );
+        let creator_ids = Ids::new(
+            parts
+                .iter()
+                .flat_map(|part| part.creators.values())
+                .copied(),
+        );
         let found = |number: Option<u32>| number.unwrap_or(crate::images::NONE);
         let parts = parts
             .iter()
             .map(|part| PartNumbers {
                 sequences: part.sequences.renumbered(|id| found(sequence_ids.find(id))),
-                organizations: part.organizations.renumbered(|&id| found(organization_ids.find(id))),
+                organizations: part
+                    .organizations
+                    .renumbered(|&id| found(organization_ids.find(id))),
                 creators: part.creators.renumbered(|&id| found(creator_ids.find(id))),
             })
             .collect();
-        Self { sequence_ids, organization_ids, creator_ids, parts }
+        Self {
+            sequence_ids,
+            organization_ids,
+            creator_ids,
+            parts,
+        }
     }
 }
 
@@ -135,5 +157,8 @@ fn sorted_texts<'a>(texts: impl Iterator<Item = &'a Box<str>>) -> Texts {
 
 /// Rows numbered by `u32`, of which the last stands for none.
 fn checked_count(rows: usize) -> Result<u32, Error> {
-    u32::try_from(rows).ok().filter(|&rows| rows < u32::MAX).ok_or(Error::TooManyRows(rows as u64))
+    u32::try_from(rows)
+        .ok()
+        .filter(|&rows| rows < u32::MAX)
+        .ok_or(Error::TooManyRows(rows as u64))
 }

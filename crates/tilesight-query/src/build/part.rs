@@ -25,7 +25,7 @@ use crate::query::{FeatureKind, Kind};
 /// rows.image(ImageRow { sequence: Some(sequence), ..ImageRow::at(tile.origin(), 17) });
 ///
 /// let held = Holding { tiles: vec![tile], ..Holding::nothing(Tileset::Images) };
-/// let data = build(vec![part], vec![held])?;
+/// let data = build(vec![part], &[held])?;
 /// assert_eq!(data.images(&ImageQuery::default())?.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -79,7 +79,6 @@ pub(super) struct RawLines {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawPiece {
     pub(super) tile: TileId,
-    pub(super) fetched_at_ms: i64,
     pub(super) sequence: u32,
     pub(super) captured_at_ms: i64,
     pub(super) flags: u8,
@@ -196,7 +195,11 @@ impl Part {
     pub fn tile(&mut self, tile: TileId, fetched_at_ms: Option<i64>) -> TilePart<'_> {
         let fetched_at_ms = fetched_at_ms.unwrap_or(i64::MIN);
         let first_image = self.images.id.len();
-        let tile = PartTile { tile, fetched_at_ms, first_image };
+        let tile = PartTile {
+            tile,
+            fetched_at_ms,
+            first_image,
+        };
         self.tiles.push(tile);
         TilePart { part: self, tile }
     }
@@ -222,14 +225,27 @@ impl TilePart<'_> {
 
     /// Adds an image.
     pub fn image(&mut self, row: ImageRow) {
-        let Part { images, organizations, creators, .. } = &mut *self.part;
+        let Part {
+            images,
+            organizations,
+            creators,
+            ..
+        } = &mut *self.part;
         images.x.push(row.point.x);
         images.y.push(row.point.y);
         images.id.push(row.id);
-        images.captured_at_ms.push(known_or_unknown(row.captured_at_ms));
-        images.compass_angle_deg.push(normalised_heading(row.compass_angle_deg));
-        images.sequence.push(row.sequence.map_or(NONE, |sequence| sequence.0));
-        images.organization.push(organizations.number_of_id(row.organization_id));
+        images
+            .captured_at_ms
+            .push(known_or_unknown(row.captured_at_ms));
+        images
+            .compass_angle_deg
+            .push(normalised_heading(row.compass_angle_deg));
+        images
+            .sequence
+            .push(row.sequence.map_or(NONE, |sequence| sequence.0));
+        images
+            .organization
+            .push(organizations.number_of_id(row.organization_id));
         images.creator.push(creators.number_of_id(row.creator_id));
         let inexact = if row.id_is_exact { 0 } else { flag::INEXACT_ID };
         images.flags.push(kind_flag(row.is_pano) | inexact);
@@ -242,7 +258,12 @@ impl TilePart<'_> {
         row: LineRow,
         runs: impl IntoIterator<Item = (&'v [u32], &'v [u32])>,
     ) {
-        let Part { lines, organizations, creators, .. } = &mut *self.part;
+        let Part {
+            lines,
+            organizations,
+            creators,
+            ..
+        } = &mut *self.part;
         let first_run = lines.run_ends.len();
         for (xs, ys) in runs {
             if !xs.is_empty() && xs.len() == ys.len() {
@@ -253,7 +274,6 @@ impl TilePart<'_> {
         }
         lines.pieces.push(RawPiece {
             tile: self.tile.tile,
-            fetched_at_ms: self.tile.fetched_at_ms,
             sequence: row.sequence.0,
             captured_at_ms: known_or_unknown(row.captured_at_ms),
             flags: kind_flag(row.is_pano),
@@ -308,7 +328,9 @@ pub(super) struct Interner<T> {
 
 impl<T> Default for Interner<T> {
     fn default() -> Self {
-        Self { numbers: HashMap::default() }
+        Self {
+            numbers: HashMap::default(),
+        }
     }
 }
 

@@ -24,7 +24,12 @@ pub(super) struct RawPieces {
 impl RawPieces {
     pub(super) fn collect(parts: &[Part], numbers: &Numbers) -> Result<Self, Error> {
         checked_count(parts.iter().map(|part| part.lines.x.len()).sum())?;
-        let mut all = Self { pieces: vec![], run_ends: vec![], x: vec![], y: vec![] };
+        let mut all = Self {
+            pieces: vec![],
+            run_ends: vec![],
+            x: vec![],
+            y: vec![],
+        };
         for (part, numbers) in parts.iter().zip(&numbers.parts) {
             all.append(part, numbers);
         }
@@ -36,19 +41,23 @@ impl RawPieces {
         let (runs_before, vertices_before) = (self.run_ends.len(), self.x.len());
         self.x.extend_from_slice(&part.lines.x);
         self.y.extend_from_slice(&part.lines.y);
-        self.run_ends.extend(part.lines.run_ends.iter().map(|end| vertices_before + end));
-        self.pieces.extend(part.lines.pieces.iter().map(|piece| RawPiece {
-            sequence: numbers.sequences.of(piece.sequence),
-            organization: numbers.organizations.of(piece.organization),
-            creator: numbers.creators.of(piece.creator),
-            first_run: runs_before + piece.first_run,
-            beyond_run: runs_before + piece.beyond_run,
-            ..*piece
-        }));
+        self.run_ends
+            .extend(part.lines.run_ends.iter().map(|end| vertices_before + end));
+        self.pieces
+            .extend(part.lines.pieces.iter().map(|piece| RawPiece {
+                sequence: numbers.sequences.of(piece.sequence),
+                organization: numbers.organizations.of(piece.organization),
+                creator: numbers.creators.of(piece.creator),
+                first_run: runs_before + piece.first_run,
+                beyond_run: runs_before + piece.beyond_run,
+                ..*piece
+            }));
     }
 
     fn of_sequence(&self, sequence: u32) -> &[RawPiece] {
-        let first = self.pieces.partition_point(|piece| piece.sequence < sequence);
+        let first = self
+            .pieces
+            .partition_point(|piece| piece.sequence < sequence);
         let rest = &self.pieces[first..];
         &rest[..rest.partition_point(|piece| piece.sequence == sequence)]
     }
@@ -63,7 +72,7 @@ impl RawPieces {
 /// Groups images into sequences and stitches their lines.
 pub(super) fn build(
     images: &Images,
-    pieces: RawPieces,
+    pieces: &RawPieces,
     coverage: &Coverage,
 ) -> Result<Sequences, Error> {
     let count = images.sequence_ids.len();
@@ -73,10 +82,10 @@ pub(super) fn build(
         .into_par_iter()
         .map(|sequence| {
             let rows = &rows[row_starts[sequence] as usize..row_starts[sequence + 1] as usize];
-            Draft::new(images, rows, &pieces, sequence as u32, coverage)
+            Draft::new(images, rows, pieces, sequence as u32, coverage)
         })
         .collect();
-    checked_count(drafts.iter().map(|draft| draft.vertices()).sum())?;
+    checked_count(drafts.iter().map(Draft::vertices).sum())?;
     let (by_place, tree) = pack(&drafts);
     Ok(Sequences {
         row_starts,
@@ -123,7 +132,9 @@ fn sort_by_capture(images: &Images, row_starts: &[u32], rows: &mut [u32]) {
         groups.push(group);
         rest = after;
     }
-    groups.into_par_iter().for_each(|group| group.sort_unstable_by_key(|&row| key(row)));
+    groups
+        .into_par_iter()
+        .for_each(|group| group.sort_unstable_by_key(|&row| key(row)));
 }
 
 /// A sequence before its columns are joined with the others'.
@@ -143,16 +154,26 @@ impl Draft {
         coverage: &Coverage,
     ) -> Self {
         let pieces = most_detailed(all.of_sequence(sequence), !rows.is_empty());
-        let points: Vec<_> =
-            rows.iter().map(|&row| images.columns.point(row as usize)).map(Place::of).collect();
+        let points: Vec<_> = rows
+            .iter()
+            .map(|&row| images.columns.point(row as usize))
+            .map(Place::of)
+            .collect();
         let runs: Vec<_> = pieces
             .iter()
             .flat_map(|piece| (piece.first_run..piece.beyond_run).map(move |run| (piece, run)))
             .map(|(piece, run)| (piece.tile, all.run(run)))
             .collect();
         let parts = lines_of(&points, &runs, |a, b| coverage.holds_between(a, b));
-        let facts = SequenceFacts { length_m: length_m(&parts), ..facts_of(images, rows, &pieces) };
-        Self { facts, bounds: bounds(&points, &parts), parts }
+        let facts = SequenceFacts {
+            length_m: length_m(&parts),
+            ..facts_of(images, rows, &pieces)
+        };
+        Self {
+            facts,
+            bounds: bounds(&points, &parts),
+            parts,
+        }
     }
 
     fn vertices(&self) -> usize {
@@ -165,7 +186,11 @@ impl Draft {
 fn most_detailed(pieces: &[RawPiece], has_images: bool) -> Vec<RawPiece> {
     let deepest = pieces.iter().map(|piece| piece.tile.z()).max();
     let zoom = if has_images { Some(DATA_ZOOM) } else { deepest };
-    pieces.iter().filter(|piece| Some(piece.tile.z()) == zoom).copied().collect()
+    pieces
+        .iter()
+        .filter(|piece| Some(piece.tile.z()) == zoom)
+        .copied()
+        .collect()
 }
 
 fn facts_of(images: &Images, rows: &[u32], pieces: &[RawPiece]) -> SequenceFacts {
@@ -174,7 +199,11 @@ fn facts_of(images: &Images, rows: &[u32], pieces: &[RawPiece]) -> SequenceFacts
     for &row in rows {
         let row = row as usize;
         let time = columns.captured_at_ms[row];
-        facts.add(columns.flags[row], columns.organization[row], columns.creator[row]);
+        facts.add(
+            columns.flags[row],
+            columns.organization[row],
+            columns.creator[row],
+        );
         facts.add_time(time);
     }
     for piece in pieces {
@@ -196,7 +225,12 @@ fn length_m(parts: &[Vec<GridPoint>]) -> f64 {
 }
 
 fn bounds(points: &[Place], parts: &[Vec<GridPoint>]) -> Option<GridBox> {
-    let all = || points.iter().map(|place| place.point).chain(parts.iter().flatten().copied());
+    let all = || {
+        points
+            .iter()
+            .map(|place| place.point)
+            .chain(parts.iter().flatten().copied())
+    };
     let xs: Vec<u32> = all().map(|point| point.x).collect();
     let ys: Vec<u32> = all().map(|point| point.y).collect();
     bounds_of(&xs, &ys)
@@ -208,19 +242,27 @@ fn pack(drafts: &[Draft]) -> (Vec<u32>, PackedTree<()>) {
         .zip(drafts)
         .filter_map(|(rank, draft)| {
             let b = draft.bounds?;
-            let (x, y) = (u32::midpoint(b.min_x, b.max_x), u32::midpoint(b.min_y, b.max_y));
+            let (x, y) = (
+                u32::midpoint(b.min_x, b.max_x),
+                u32::midpoint(b.min_y, b.max_y),
+            );
             Some(Ranked { x, y, rank })
         })
         .collect();
     sort_spatially(&mut order);
     let by_place: Vec<u32> = order.iter().map(|row| row.rank).collect();
-    let boxes: Vec<_> =
-        by_place.iter().filter_map(|&i| Some((drafts[i as usize].bounds?, ()))).collect();
+    let boxes: Vec<_> = by_place
+        .iter()
+        .filter_map(|&i| Some((drafts[i as usize].bounds?, ())))
+        .collect();
     (by_place, PackedTree::new(boxes.into_iter()))
 }
 
 impl Place {
     fn of(point: GridPoint) -> Self {
-        Self { point, tile: TileId::containing(DATA_ZOOM, point) }
+        Self {
+            point,
+            tile: TileId::containing(DATA_ZOOM, point),
+        }
     }
 }

@@ -26,6 +26,9 @@ const SLACK_UNITS: f64 = 4.0;
 /// Relative error of the bounds, far above that of the arithmetic.
 const SLACK: f64 = 1e-9;
 
+/// Just within the Mercator square, whose edges lie at atan(sinh π).
+const MAX_LATITUDE: f64 = 1.484_422_229;
+
 /// Planar distances above this are never trusted to mean inside: the other way round the world
 /// might be meant.
 const MAX_INSIDE_UNITS: f64 = 536_870_912.0;
@@ -91,16 +94,24 @@ impl Target {
     pub(crate) fn planar_squared_to(&self, b: &GridBox) -> f64 {
         let GridPoint { x, y } = self.point;
         let outside_x = b.min_x.wrapping_sub(x).min(x.wrapping_sub(b.max_x));
-        let dx = if b.min_x <= x && x <= b.max_x { 0 } else { outside_x };
+        let dx = if b.min_x <= x && x <= b.max_x {
+            0
+        } else {
+            outside_x
+        };
         let dy = b.min_y.saturating_sub(y).max(y.saturating_sub(b.max_y));
         let (dx, dy) = (f64::from(dx), f64::from(dy));
         dx * dx + dy * dy
     }
 
-    /// Square of the planar distance to the farthest corner of a box.
+    /// Square of the planar distance to the farthest position of a box; infinite where the box
+    /// goes more than half around the world.
     #[inline]
     pub(crate) fn planar_squared_across(&self, b: &GridBox) -> f64 {
         let GridPoint { x, y } = self.point;
+        if b.max_x.wrapping_sub(b.min_x) >= 1 << 31 {
+            return f64::INFINITY;
+        }
         let dx = f64::from(wrapped_distance(b.min_x, x).max(wrapped_distance(b.max_x, x)));
         let dy = f64::from(b.min_y.abs_diff(y).max(b.max_y.abs_diff(y)));
         dx * dx + dy * dy
@@ -121,7 +132,8 @@ impl Target {
     /// Squared planar distance up to which everything lies within `distance_m`; negative when
     /// nothing is certain.
     pub(crate) fn inside_squared(&self, distance_m: f64) -> f64 {
-        if self.latitude >= FRAC_PI_2 - SLACK {
+        // Off the square the target is farther away than its grid position.
+        if self.latitude >= MAX_LATITUDE {
             return -1.0;
         }
         let reach = self.latitude - distance_m / EARTH_RADIUS_M;
@@ -143,17 +155,33 @@ impl Target {
         let (min_y, max_y) = (y.saturating_sub(units), y.saturating_add(units));
         let columns = match (x.checked_sub(units), x.checked_add(units)) {
             (Some(west), Some(east)) => vec![(west, east)],
-            _ => vec![(x.wrapping_sub(units), u32::MAX), (0, x.wrapping_add(units))],
+            _ => vec![
+                (x.wrapping_sub(units), u32::MAX),
+                (0, x.wrapping_add(units)),
+            ],
         };
-        let boxed = |(min_x, max_x)| GridBox { min_x, min_y, max_x, max_y };
+        let boxed = |(min_x, max_x)| GridBox {
+            min_x,
+            min_y,
+            max_x,
+            max_y,
+        };
         columns.into_iter().map(boxed).collect()
     }
 
     /// A distance that nothing in a box is nearer than, in metres. Costs trigonometry, and holds
     /// around the poles too, where the planar bounds give up.
     pub(crate) fn lower_bound_m(&self, b: &GridBox) -> f64 {
-        let northwest = GridPoint { x: b.min_x, y: b.min_y }.to_lon_lat();
-        let southeast = GridPoint { x: b.max_x, y: b.max_y }.to_lon_lat();
+        let northwest = GridPoint {
+            x: b.min_x,
+            y: b.min_y,
+        }
+        .to_lon_lat();
+        let southeast = GridPoint {
+            x: b.max_x,
+            y: b.max_y,
+        }
+        .to_lon_lat();
         let (south, north) = (southeast.lat(), northwest.lat());
         let lat = self.position.lat();
         let in_columns = b.min_x <= self.point.x && self.point.x <= b.max_x;
@@ -178,7 +206,9 @@ impl Target {
         let nearest = a.atan2(b).clamp(south, north);
         // Where the summit lies on the far half of the circle, an end of the arc is nearest.
         let cosine_at = |t: f64| a * t.sin() + b * t.cos();
-        let cosine = cosine_at(nearest).max(cosine_at(south)).max(cosine_at(north));
+        let cosine = cosine_at(nearest)
+            .max(cosine_at(south))
+            .max(cosine_at(north));
         // Near the target the arccosine is too coarse to be a bound; the chord is not.
         let chord_squared = (2.0 - 2.0 * cosine - 1e-14).max(0.0);
         2.0 * EARTH_RADIUS_M * (chord_squared.sqrt() / 2.0).min(1.0).asin()
@@ -206,7 +236,10 @@ pub(crate) struct Points<'a> {
 
 impl Points<'_> {
     pub(crate) fn at(&self, row: u32) -> GridPoint {
-        GridPoint { x: self.xs[row as usize], y: self.ys[row as usize] }
+        GridPoint {
+            x: self.xs[row as usize],
+            y: self.ys[row as usize],
+        }
     }
 }
 
@@ -273,7 +306,8 @@ impl Frontier {
             let distance = target.planar_squared_to(&boxes.get(i));
             if distance <= outside {
                 // Floats that are not negative order as their bits do.
-                self.heap.push(Reverse((distance.to_bits(), level, group * FANOUT + i)));
+                self.heap
+                    .push(Reverse((distance.to_bits(), level, group * FANOUT + i)));
             }
         }
     }
@@ -298,8 +332,18 @@ pub(crate) struct Best<'a> {
 
 impl<'a> Best<'a> {
     fn new(target: &'a Target, k: usize, radius_m: f64) -> Self {
-        let outside = if k == 0 { -1.0 } else { target.outside_squared(radius_m) };
-        Self { target, k, heap: BinaryHeap::new(), worst_m: radius_m, outside }
+        let outside = if k == 0 {
+            -1.0
+        } else {
+            target.outside_squared(radius_m)
+        };
+        Self {
+            target,
+            k,
+            heap: BinaryHeap::new(),
+            worst_m: radius_m,
+            outside,
+        }
     }
 
     /// Tells whether all of a box is too far, where the planar bound cannot.
@@ -312,7 +356,9 @@ impl<'a> Best<'a> {
     fn take_rows<S>(&mut self, points: Points<'_>, rows: Range<usize>, filter: &impl RowFilter<S>) {
         let (xs, ys) = (&points.xs[rows.clone()], &points.ys[rows.clone()]);
         let outside = self.outside;
-        let mut near = mask_of(xs.len(), |i| self.target.planar_squared(xs[i], ys[i]) <= outside);
+        let mut near = mask_of(xs.len(), |i| {
+            self.target.planar_squared(xs[i], ys[i]) <= outside
+        });
         if near != 0 {
             near &= filter.mask(rows.clone());
         }
@@ -348,7 +394,11 @@ impl<'a> Best<'a> {
     }
 
     fn into_hits(self) -> Vec<Hit> {
-        let hit = |(distance, _, row)| Hit { row, distance_m: f64::from_bits(distance), sight: None };
+        let hit = |(distance, _, row)| Hit {
+            row,
+            distance_m: f64::from_bits(distance),
+            sight: None,
+        };
         self.heap.into_sorted_vec().into_iter().map(hit).collect()
     }
 }
@@ -391,7 +441,7 @@ mod tests {
             let bounds = GridBox {
                 min_x: a.0.min(b.0), max_x: a.0.max(b.0), min_y: a.1.min(b.1), max_y: a.1.max(b.1),
             };
-            let within = |v: u32, min: u32, max: u32| min + (u64::from(v) * u64::from(max - min) >> 32) as u32;
+            let within = |v: u32, min: u32, max: u32| min + ((u64::from(v) * u64::from(max - min)) >> 32) as u32;
             let point = GridPoint {
                 x: within(at.0, bounds.min_x, bounds.max_x),
                 y: within(at.1, bounds.min_y, bounds.max_y),

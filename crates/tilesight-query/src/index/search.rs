@@ -63,7 +63,10 @@ pub(crate) struct Anywhere;
 
 impl Shape for Anywhere {
     fn classify(&self, _: &BoxGroup<'_>) -> Verdicts {
-        Verdicts { meets: u16::MAX, inside: u16::MAX }
+        Verdicts {
+            meets: u16::MAX,
+            inside: u16::MAX,
+        }
     }
 
     fn mask(&self, _: &GridBox, xs: &[u32], _: &[u32]) -> u64 {
@@ -107,8 +110,22 @@ pub(crate) fn search<S: Summary>(
     filter: &impl RowFilter<S>,
     sink: &mut impl Sink,
 ) {
-    let mut search = Search { tree, xs, ys, shape, filter, sink };
-    search.visit(tree.height() - 1, 0, Open { shape: true, filter: true });
+    let mut search = Search {
+        tree,
+        xs,
+        ys,
+        shape,
+        filter,
+        sink,
+    };
+    search.visit(
+        tree.height() - 1,
+        0,
+        Open {
+            shape: true,
+            filter: true,
+        },
+    );
 }
 
 struct Search<'a, S, P, F, K> {
@@ -132,14 +149,24 @@ impl<S: Summary, P: Shape, F: RowFilter<S>, K: Sink> Search<'_, S, P, F, K> {
         let verdicts = if open.shape {
             self.shape.classify(&self.tree.group(level, group))
         } else {
-            Verdicts { meets: u16::MAX, inside: u16::MAX }
+            Verdicts {
+                meets: u16::MAX,
+                inside: u16::MAX,
+            }
         };
         // The last group may have fewer nodes than places.
         let nodes = self.tree.nodes_in_group(level, group);
         let meets = u64::from(verdicts.meets) & ((1 << nodes) - 1);
         for i in bits(meets) {
             let inside = verdicts.inside >> i & 1 == 1;
-            self.enter(level, group * FANOUT + i, Open { shape: !inside, ..open });
+            self.enter(
+                level,
+                group * FANOUT + i,
+                Open {
+                    shape: !inside,
+                    ..open
+                },
+            );
         }
     }
 
@@ -166,7 +193,9 @@ impl<S: Summary, P: Shape, F: RowFilter<S>, K: Sink> Search<'_, S, P, F, K> {
         let mut mask = u64::MAX >> (LEAF_ROWS - range.len());
         if open.shape {
             let bounds = self.tree.bounds(0, leaf);
-            mask &= self.shape.mask(&bounds, &self.xs[range.clone()], &self.ys[range.clone()]);
+            mask &= self
+                .shape
+                .mask(&bounds, &self.xs[range.clone()], &self.ys[range.clone()]);
         }
         if open.filter && mask != 0 {
             mask &= self.filter.mask(range);

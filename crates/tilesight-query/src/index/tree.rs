@@ -80,7 +80,11 @@ impl<S: Summary> PackedTree<S> {
 
     /// How many nodes a group of siblings has: [`FANOUT`], or fewer in the last one.
     pub(crate) fn nodes_in_group(&self, level: usize, group: usize) -> usize {
-        self.levels[level].summaries.len().saturating_sub(group * FANOUT).min(FANOUT)
+        self.levels[level]
+            .summaries
+            .len()
+            .saturating_sub(group * FANOUT)
+            .min(FANOUT)
     }
 
     /// The boxes of one group of siblings.
@@ -107,7 +111,9 @@ impl<S: Summary> PackedTree<S> {
     /// The box around everything; none of nothing.
     pub(crate) fn total_bounds(&self) -> Option<GridBox> {
         let top = self.levels.last()?;
-        (0..top.summaries.len()).map(|node| top.boxes.get(node)).reduce(union_box)
+        (0..top.summaries.len())
+            .map(|node| top.boxes.get(node))
+            .reduce(union_box)
     }
 }
 
@@ -124,18 +130,29 @@ impl<S: Summary> Level<S> {
     }
 
     fn parents(&self) -> impl Iterator<Item = (GridBox, S)> {
-        self.summaries.chunks(FANOUT).enumerate().filter_map(|(parent, summaries)| {
-            let first = parent * FANOUT;
-            let boxes = (first..first + summaries.len()).map(|node| self.boxes.get(node));
-            Some((boxes.reduce(union_box)?, summaries.iter().copied().reduce(S::union)?))
-        })
+        self.summaries
+            .chunks(FANOUT)
+            .enumerate()
+            .filter_map(|(parent, summaries)| {
+                let first = parent * FANOUT;
+                let boxes = (first..first + summaries.len()).map(|node| self.boxes.get(node));
+                Some((
+                    boxes.reduce(union_box)?,
+                    summaries.iter().copied().reduce(S::union)?,
+                ))
+            })
     }
 }
 
 impl Boxes {
     fn with_capacity(n: usize) -> Self {
         let column = || Vec::with_capacity(n);
-        Self { min_x: column(), min_y: column(), max_x: column(), max_y: column() }
+        Self {
+            min_x: column(),
+            min_y: column(),
+            max_x: column(),
+            max_y: column(),
+        }
     }
 
     fn push(&mut self, bounds: GridBox) {
@@ -191,11 +208,17 @@ impl BoxGroup<'_> {
 
 impl Verdicts {
     /// Nothing met.
-    pub(crate) const NONE: Self = Self { meets: 0, inside: 0 };
+    pub(crate) const NONE: Self = Self {
+        meets: 0,
+        inside: 0,
+    };
 
     /// What is met by either of two shapes.
     pub(crate) const fn or(self, other: Self) -> Self {
-        Self { meets: self.meets | other.meets, inside: self.inside | other.inside }
+        Self {
+            meets: self.meets | other.meets,
+            inside: self.inside | other.inside,
+        }
     }
 }
 
@@ -215,7 +238,12 @@ mod tests {
 
     #[test]
     fn nodes_enclose_their_entries() {
-        let at = |i: u32| GridBox { min_x: i, min_y: 1000 - i, max_x: i + 5, max_y: 1000 - i };
+        let at = |i: u32| GridBox {
+            min_x: i,
+            min_y: 1000 - i,
+            max_x: i + 5,
+            max_y: 1000 - i,
+        };
         let tree = PackedTree::new((0..300).map(|i| (at(i), ())));
         assert_eq!((tree.len(), tree.height()), (300, 3));
         for level in 0..tree.height() {
@@ -224,7 +252,15 @@ mod tests {
             }
         }
         assert_eq!(tree.entries(2, 1), 256..300);
-        assert_eq!(tree.total_bounds(), Some(GridBox { min_x: 0, min_y: 701, max_x: 304, max_y: 1000 }));
+        assert_eq!(
+            tree.total_bounds(),
+            Some(GridBox {
+                min_x: 0,
+                min_y: 701,
+                max_x: 304,
+                max_y: 1000
+            })
+        );
     }
 
     #[test]

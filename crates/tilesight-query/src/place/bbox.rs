@@ -11,7 +11,9 @@ pub(crate) struct BoxShape {
 
 impl BoxShape {
     pub(crate) fn new(bbox: &Bbox) -> Self {
-        Self { boxes: bbox.grid_boxes().collect() }
+        Self {
+            boxes: bbox.grid_boxes().collect(),
+        }
     }
 
     /// The positions within a unit of a box, whether or not there are any in it.
@@ -35,7 +37,9 @@ impl BoxShape {
         } else {
             [between(west, 180.0), between(-180.0, east)]
         };
-        Self { boxes: boxes.into_iter().flatten().collect() }
+        Self {
+            boxes: boxes.into_iter().flatten().collect(),
+        }
     }
 
     pub(crate) fn contains(&self, point: GridPoint) -> bool {
@@ -45,11 +49,15 @@ impl BoxShape {
 
 impl Shape for BoxShape {
     fn classify(&self, nodes: &BoxGroup<'_>) -> Verdicts {
-        self.boxes.iter().fold(Verdicts::NONE, |verdicts, b| verdicts.or(classify(b, nodes)))
+        self.boxes.iter().fold(Verdicts::NONE, |verdicts, b| {
+            verdicts.or(classify(b, nodes))
+        })
     }
 
     fn mask(&self, _: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
-        self.boxes.iter().fold(0, |mask, b| mask | contained(b, xs, ys))
+        self.boxes
+            .iter()
+            .fold(0, |mask, b| mask | contained(b, xs, ys))
     }
 }
 
@@ -60,8 +68,10 @@ pub(crate) fn classify(b: &GridBox, nodes: &BoxGroup<'_>) -> Verdicts {
     for i in 0..FANOUT {
         let (min_x, max_x) = (nodes.min_x[i], nodes.max_x[i]);
         let (min_y, max_y) = (nodes.min_y[i], nodes.max_y[i]);
-        let meets = (min_x <= b.max_x) & (max_x >= b.min_x) & (min_y <= b.max_y) & (max_y >= b.min_y);
-        let inside = (min_x >= b.min_x) & (max_x <= b.max_x) & (min_y >= b.min_y) & (max_y <= b.max_y);
+        let meets =
+            (min_x <= b.max_x) & (max_x >= b.min_x) & (min_y <= b.max_y) & (max_y >= b.min_y);
+        let inside =
+            (min_x >= b.min_x) & (max_x <= b.max_x) & (min_y >= b.min_y) & (max_y <= b.max_y);
         verdicts.meets |= u16::from(meets) << i;
         verdicts.inside |= u16::from(inside) << i;
     }

@@ -16,8 +16,16 @@ pub(crate) struct Circle<'a> {
 
 impl<'a> Circle<'a> {
     pub(crate) fn new(target: &'a Target, radius_m: f64) -> Self {
-        let (outside, inside) = (target.outside_squared(radius_m), target.inside_squared(radius_m));
-        Self { target, radius_m, outside, inside }
+        let (outside, inside) = (
+            target.outside_squared(radius_m),
+            target.inside_squared(radius_m),
+        );
+        Self {
+            target,
+            radius_m,
+            outside,
+            inside,
+        }
     }
 
     pub(crate) fn contains(&self, point: GridPoint) -> bool {

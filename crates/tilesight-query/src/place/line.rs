@@ -28,14 +28,21 @@ pub(crate) struct LineBox {
 
 impl LineBox {
     pub(crate) fn new(bbox: &Bbox) -> Self {
-        Self { bbox: *bbox, shape: BoxShape::new(bbox), around: BoxShape::around(bbox) }
+        Self {
+            bbox: *bbox,
+            shape: BoxShape::new(bbox),
+            around: BoxShape::around(bbox),
+        }
     }
 }
 
 impl LineShape for LineBox {
     fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts {
         let inside = self.shape.classify(boxes).inside;
-        Verdicts { meets: self.around.classify(boxes).meets, inside }
+        Verdicts {
+            meets: self.around.classify(boxes).meets,
+            inside,
+        }
     }
 
     fn contains(&self, point: GridPoint) -> bool {
@@ -81,7 +88,12 @@ pub(crate) struct LineCircle<'a> {
 impl<'a> LineCircle<'a> {
     pub(crate) fn new(target: &'a Target, radius_m: f64) -> Self {
         let circle = Circle::new(target, radius_m);
-        Self { target, radius_m, circle, outside: target.outside_squared(radius_m) }
+        Self {
+            target,
+            radius_m,
+            circle,
+            outside: target.outside_squared(radius_m),
+        }
     }
 }
 
@@ -118,7 +130,11 @@ pub(crate) fn distance_to_segment_m(target: LonLat, a: GridPoint, b: GridPoint) 
     let north = |at: LonLat| at.lat() - target.lat();
     let (dx, dy) = (east(b) - east(a), north(b) - north(a));
     let squared = dx * dx + dy * dy;
-    let along = if squared > 0.0 { -(east(a) * dx + north(a) * dy) / squared } else { 0.0 };
+    let along = if squared > 0.0 {
+        -(east(a) * dx + north(a) * dy) / squared
+    } else {
+        0.0
+    };
     let along = along.clamp(0.0, 1.0);
     let between = |a: f64, b: f64| if along == 1.0 { b } else { a + along * (b - a) };
     LonLat::new(between(a.lon(), b.lon()), between(a.lat(), b.lat()))
@@ -142,7 +158,10 @@ mod tests {
     fn check_distance(target: (f64, f64), a: GridPoint, b: GridPoint, expected: LonLat) {
         let target = LonLat::new(target.0, target.1).unwrap();
         let distance = distance_to_segment_m(target, a, b);
-        assert!((distance - haversine_m(target, expected)).abs() < 0.01, "{distance}");
+        assert!(
+            (distance - haversine_m(target, expected)).abs() < 0.01,
+            "{distance}"
+        );
     }
 
     #[test]

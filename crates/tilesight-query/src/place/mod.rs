@@ -52,10 +52,15 @@ impl<S: Summary> Table<'_, S> {
                 self.visit(place, filter, candidates, &mut rows);
                 Answer::Rows(rows)
             }
-            Place::Near { target, radius_m } | Place::LookingAt { target, radius_m, .. } => {
-                Answer::Hits(self.within(*target, checked_radius(*radius_m)?, filter, candidates))
-            }
-            Place::Nearest { target, k, radius_m } => {
+            Place::Near { target, radius_m }
+            | Place::LookingAt {
+                target, radius_m, ..
+            } => Answer::Hits(self.within(*target, checked_radius(*radius_m)?, filter, candidates)),
+            Place::Nearest {
+                target,
+                k,
+                radius_m,
+            } => {
                 let radius_m = radius_m.map_or(Ok(f64::INFINITY), checked_radius)?;
                 Answer::Hits(self.nearest(*target, *k, radius_m, filter, candidates))
             }
@@ -93,7 +98,13 @@ impl<S: Summary> Table<'_, S> {
     ) {
         match candidates {
             Candidates::All => {
-                search(self.tree, (self.points.xs, self.points.ys), shape, filter, sink);
+                search(
+                    self.tree,
+                    (self.points.xs, self.points.ys),
+                    shape,
+                    filter,
+                    sink,
+                );
             }
             Candidates::Rows(rows) => {
                 for &row in rows {
@@ -107,7 +118,12 @@ impl<S: Summary> Table<'_, S> {
 
     fn contains(&self, shape: &impl Shape, row: u32) -> bool {
         let GridPoint { x, y } = self.points.at(row);
-        let bounds = GridBox { min_x: x, min_y: y, max_x: x, max_y: y };
+        let bounds = GridBox {
+            min_x: x,
+            min_y: y,
+            max_x: x,
+            max_y: y,
+        };
         shape.mask(&bounds, &[x], &[y]) == 1
     }
 
@@ -120,7 +136,12 @@ impl<S: Summary> Table<'_, S> {
     ) -> Vec<Hit> {
         let target = Target::new(target);
         let mut rows = RowSet::default();
-        self.visit_shape(&Circle::new(&target, radius_m), filter, candidates, &mut rows);
+        self.visit_shape(
+            &Circle::new(&target, radius_m),
+            filter,
+            candidates,
+            &mut rows,
+        );
         self.ranked(&target, rows.iter())
     }
 
@@ -147,11 +168,17 @@ impl<S: Summary> Table<'_, S> {
 
     /// Orders rows by (distance, id).
     fn ranked(&self, target: &Target, rows: impl Iterator<Item = u32>) -> Vec<Hit> {
-        let hit = |row| Hit { row, distance_m: target.distance_m(self.points.at(row)), sight: None };
+        let hit = |row| Hit {
+            row,
+            distance_m: target.distance_m(self.points.at(row)),
+            sight: None,
+        };
         let mut hits: Vec<Hit> = rows.map(hit).collect();
         hits.sort_unstable_by(|a, b| {
             let id = |hit: &Hit| self.points.ids[hit.row as usize];
-            a.distance_m.total_cmp(&b.distance_m).then_with(|| id(a).cmp(&id(b)))
+            a.distance_m
+                .total_cmp(&b.distance_m)
+                .then_with(|| id(a).cmp(&id(b)))
         });
         hits
     }
@@ -167,5 +194,10 @@ pub(crate) fn checked_radius(radius_m: f64) -> Result<f64, Error> {
         return Ok(radius_m);
     }
     let (range, example) = ("0 metres and more", "50");
-    Err(Error::OutOfRange { name: "radius", value: radius_m, range, example })
+    Err(Error::OutOfRange {
+        name: "radius",
+        value: radius_m,
+        range,
+        example,
+    })
 }

@@ -10,7 +10,11 @@ pub(crate) struct RegionShape(pub(crate) PreparedRegion);
 
 impl Shape for RegionShape {
     fn classify(&self, nodes: &BoxGroup<'_>) -> Verdicts {
-        let near = self.0.bounds().iter().fold(0, |near, b| near | classify_box(b, nodes).meets);
+        let near = self
+            .0
+            .bounds()
+            .iter()
+            .fold(0, |near, b| near | classify_box(b, nodes).meets);
         let mut verdicts = Verdicts::NONE;
         for i in bits(u64::from(near)) {
             match self.0.relate(&nodes.get(i)) {

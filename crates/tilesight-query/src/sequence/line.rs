@@ -103,26 +103,41 @@ mod tests {
 
     fn image(x: u32, y: u32) -> Place {
         let point = GridPoint { x, y };
-        Place { point, tile: TileId::containing(14, point) }
+        Place {
+            point,
+            tile: TileId::containing(14, point),
+        }
     }
 
     #[track_caller]
     fn check(images: &[Place], runs: &[Run<'_>], held: bool, expected: &[&[(u32, u32)]]) {
         let lines = lines_of(images, runs, |_, _| held);
-        let lines: Vec<Vec<(u32, u32)>> =
-            lines.iter().map(|line| line.iter().map(|p| (p.x, p.y)).collect()).collect();
+        let lines: Vec<Vec<(u32, u32)>> = lines
+            .iter()
+            .map(|line| line.iter().map(|p| (p.x, p.y)).collect())
+            .collect();
         assert_eq!(lines, expected);
     }
 
     #[test]
     fn images_are_joined_where_everything_is_held() {
         let images = [image(10, 10), image(SIDE + 5, 10), image(SIDE + 9, 10)];
-        check(&images, &[], true, &[&[(10, 10), (SIDE + 5, 10), (SIDE + 9, 10)]]);
+        check(
+            &images,
+            &[],
+            true,
+            &[&[(10, 10), (SIDE + 5, 10), (SIDE + 9, 10)]],
+        );
     }
 
     #[test]
     fn a_gap_is_never_bridged() {
-        let images = [image(10, 10), image(20, 10), image(5 * SIDE, 10), image(5 * SIDE, 20)];
+        let images = [
+            image(10, 10),
+            image(20, 10),
+            image(5 * SIDE, 10),
+            image(5 * SIDE, 20),
+        ];
         let (near, far) = ([(10, 10), (20, 10)], [(5 * SIDE, 10), (5 * SIDE, 20)]);
         check(&images, &[], false, &[&near, &far]);
     }
@@ -135,10 +150,26 @@ mod tests {
     #[test]
     fn pieces_come_before_images_and_in_capture_order() {
         let tile = |x| TileId::new(14, x, 0).unwrap();
-        let images = [image(2 * SIDE + 1, 9), image(2 * SIDE + 2, 9), image(10, 10), image(20, 10)];
-        let runs: [Run<'_>; 2] =
-            [(tile(0), (&[8, 25], &[10, 10])), (tile(5), (&[5 * SIDE, 5 * SIDE + 3], &[1, 1]))];
+        let images = [
+            image(2 * SIDE + 1, 9),
+            image(2 * SIDE + 2, 9),
+            image(10, 10),
+            image(20, 10),
+        ];
+        let runs: [Run<'_>; 2] = [
+            (tile(0), (&[8, 25], &[10, 10])),
+            (tile(5), (&[5 * SIDE, 5 * SIDE + 3], &[1, 1])),
+        ];
         let drawn = [(2 * SIDE + 1, 9), (2 * SIDE + 2, 9)];
-        check(&images, &runs, true, &[&drawn, &[(8, 10), (25, 10)], &[(5 * SIDE, 1), (5 * SIDE + 3, 1)]]);
+        check(
+            &images,
+            &runs,
+            true,
+            &[
+                &drawn,
+                &[(8, 10), (25, 10)],
+                &[(5 * SIDE, 1), (5 * SIDE + 3, 1)],
+            ],
+        );
     }
 }

@@ -98,7 +98,11 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn collect<'a>(sequences: impl Iterator<Item = &'a [Vec<GridPoint>]>) -> Self {
-        let mut lines = Self { part_starts: vec![0], vertex_starts: vec![0], ..Self::default() };
+        let mut lines = Self {
+            part_starts: vec![0],
+            vertex_starts: vec![0],
+            ..Self::default()
+        };
         for parts in sequences {
             for part in parts {
                 lines.x.extend(part.iter().map(|point| point.x));
@@ -119,12 +123,16 @@ impl Lines {
     fn part(&self, part: usize) -> Part<'_> {
         let vertices: Range<usize> =
             self.vertex_starts[part] as usize..self.vertex_starts[part + 1] as usize;
-        Part { x: &self.x[vertices.clone()], y: &self.y[vertices] }
+        Part {
+            x: &self.x[vertices.clone()],
+            y: &self.y[vertices],
+        }
     }
 
     /// The segments of a sequence's line.
     pub(crate) fn segments(&self, sequence: u32) -> impl Iterator<Item = (GridPoint, GridPoint)> {
-        self.parts(sequence).flat_map(|part| part.vertices().zip(part.vertices().skip(1)))
+        self.parts(sequence)
+            .flat_map(|part| part.vertices().zip(part.vertices().skip(1)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tilesight_tile::{LonLat, PreparedRegion};
 
-use super::{Sequences, SequenceFacts};
+use super::{SequenceFacts, Sequences};
 use crate::answer::Answer;
 use crate::coverage::Need;
 use crate::dataset::{Dataset, partial};
@@ -10,7 +10,9 @@ use crate::error::{Error, NotHeld};
 use crate::filter::{ImageFilter, Properties};
 use crate::images::{Images, UNKNOWN_MS, kind_of};
 use crate::index::{FANOUT, Hit, Target, bits, nearest_entries};
-use crate::place::{LineBox, LineCircle, LineRegion, LineShape, checked_radius, distance_to_segment_m};
+use crate::place::{
+    LineBox, LineCircle, LineRegion, LineShape, checked_radius, distance_to_segment_m,
+};
 use crate::query::{Place, SequenceQuery};
 use crate::rows::{Image, Sequence};
 
@@ -48,13 +50,23 @@ impl Dataset {
     ///
     /// The `sequence` and `image` layers of Mapillary's tiles.
     pub fn sequences(&self, query: &SequenceQuery) -> Result<SequenceSelection<'_>, Error> {
-        let before = partial(self.coverage.missing(Need::Sequences, &query.place)?, query.allow_partial)?;
+        let before = partial(
+            self.coverage.missing(Need::Sequences, &query.place)?,
+            query.allow_partial,
+        )?;
         let filter = ImageFilter::new(&query.filter, &self.images)?;
         let mut answer = self.find_sequences(query, &filter)?;
-        let beyond = self.coverage.missing_of_nearest(Need::Sequences, &query.place, &answer)?;
+        let beyond = self
+            .coverage
+            .missing_of_nearest(Need::Sequences, &query.place, &answer)?;
         let missing = before.or(partial(beyond, query.allow_partial)?);
         answer.truncate(query.limit.unwrap_or(usize::MAX));
-        Ok(SequenceSelection { images: &self.images, sequences: &self.sequences, answer, missing })
+        Ok(SequenceSelection {
+            images: &self.images,
+            sequences: &self.sequences,
+            answer,
+            missing,
+        })
     }
 
     fn find_sequences(
@@ -62,7 +74,11 @@ impl Dataset {
         query: &SequenceQuery,
         filter: &ImageFilter<'_>,
     ) -> Result<Answer, Error> {
-        let search = Search { images: &self.images, sequences: &self.sequences, filter };
+        let search = Search {
+            images: &self.images,
+            sequences: &self.sequences,
+            filter,
+        };
         Ok(match &query.place {
             Place::Everywhere => listed(search.everywhere()),
             Place::Bbox(bbox) => listed(search.meeting(&LineBox::new(bbox))),
@@ -72,7 +88,11 @@ impl Dataset {
             Place::Near { target, radius_m } => {
                 Answer::Hits(search.within(*target, checked_radius(*radius_m)?))
             }
-            Place::Nearest { target, k, radius_m } => {
+            Place::Nearest {
+                target,
+                k,
+                radius_m,
+            } => {
                 let radius_m = radius_m.map_or(Ok(f64::INFINITY), checked_radius)?;
                 Answer::Hits(search.nearest(*target, *k, radius_m))
             }
@@ -97,7 +117,12 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn everywhere(&self) -> Vec<u32> {
-        self.sequences.by_place.iter().copied().filter(|&i| self.passes(i)).collect()
+        self.sequences
+            .by_place
+            .iter()
+            .copied()
+            .filter(|&i| self.passes(i))
+            .collect()
     }
 
     /// The sequences of which a part lies in a place.
@@ -126,38 +151,66 @@ impl Search<'_> {
 
     fn meets(&self, sequence: u32, shape: &impl LineShape) -> bool {
         let point = |row: &u32| self.images.columns.point(*row as usize);
-        self.sequences.rows(sequence).iter().any(|row| shape.contains(point(row)))
-            || self.sequences.lines.segments(sequence).any(|(a, b)| shape.meets_segment(a, b))
+        self.sequences
+            .rows(sequence)
+            .iter()
+            .any(|row| shape.contains(point(row)))
+            || self
+                .sequences
+                .lines
+                .segments(sequence)
+                .any(|(a, b)| shape.meets_segment(a, b))
     }
 
     fn within(&self, target: LonLat, radius_m: f64) -> Vec<Hit> {
         let target = Target::new(target);
         let found = self.meeting(&LineCircle::new(&target, radius_m));
-        let hit =
-            |row| Hit { row, distance_m: self.distance_m(&target, row), sight: None };
+        let hit = |row| Hit {
+            row,
+            distance_m: self.distance_m(&target, row),
+            sight: None,
+        };
         by_distance(found.into_iter().map(hit).collect())
     }
 
     fn nearest(&self, target: LonLat, k: usize, radius_m: f64) -> Vec<Hit> {
         let target = Target::new(target);
         let tree = &self.sequences.tree;
-        nearest_entries(tree, &target, k, radius_m, |()| true, |entry, best| {
-            let sequence = self.sequences.by_place[entry];
-            if self.passes(sequence) {
-                best.offer(self.distance_m(&target, sequence), i64::from(sequence), sequence);
-            }
-        })
+        nearest_entries(
+            tree,
+            &target,
+            k,
+            radius_m,
+            |()| true,
+            |entry, best| {
+                let sequence = self.sequences.by_place[entry];
+                if self.passes(sequence) {
+                    best.offer(
+                        self.distance_m(&target, sequence),
+                        i64::from(sequence),
+                        sequence,
+                    );
+                }
+            },
+        )
     }
 
     /// The sequences of images found, each with its nearest image's distance.
     fn of_images(&self, images: &Answer) -> Vec<Hit> {
         let sequence_of = |row: u32| self.images.columns.sequence[row as usize];
         let hits = images.iter().filter_map(|(row, hit)| {
-            Some(Hit { row: sequence_of(row), sight: None, ..hit? })
+            Some(Hit {
+                row: sequence_of(row),
+                sight: None,
+                ..hit?
+            })
         });
-        let mut hits: Vec<Hit> =
-            hits.filter(|hit| hit.row != crate::images::NONE).collect();
-        hits.sort_by(|a, b| a.row.cmp(&b.row).then(a.distance_m.total_cmp(&b.distance_m)));
+        let mut hits: Vec<Hit> = hits.filter(|hit| hit.row != crate::images::NONE).collect();
+        hits.sort_by(|a, b| {
+            a.row
+                .cmp(&b.row)
+                .then(a.distance_m.total_cmp(&b.distance_m))
+        });
         hits.dedup_by_key(|hit| hit.row);
         by_distance(hits)
     }
@@ -165,8 +218,11 @@ impl Search<'_> {
     /// Distance to the nearest image or segment.
     fn distance_m(&self, target: &Target, sequence: u32) -> f64 {
         let point = |row: &u32| self.images.columns.point(*row as usize);
-        let images =
-            self.sequences.rows(sequence).iter().map(|row| target.distance_m(point(row)));
+        let images = self
+            .sequences
+            .rows(sequence)
+            .iter()
+            .map(|row| target.distance_m(point(row)));
         let segments = self.sequences.lines.segments(sequence);
         let segments = segments.map(|(a, b)| distance_to_segment_m(target.position(), a, b));
         images.chain(segments).fold(f64::INFINITY, f64::min)
@@ -191,7 +247,11 @@ impl Search<'_> {
 }
 
 fn by_distance(mut hits: Vec<Hit>) -> Vec<Hit> {
-    hits.sort_unstable_by(|a, b| a.distance_m.total_cmp(&b.distance_m).then(a.row.cmp(&b.row)));
+    hits.sort_unstable_by(|a, b| {
+        a.distance_m
+            .total_cmp(&b.distance_m)
+            .then(a.row.cmp(&b.row))
+    });
     hits
 }
 
@@ -233,7 +293,9 @@ impl<'a> SequenceSelection<'a> {
 
     /// The sequences with their lines and images.
     pub fn tracks(&self) -> impl Iterator<Item = Track<'a>> + '_ {
-        self.answer.iter().map(|(number, hit)| self.track(number, hit))
+        self.answer
+            .iter()
+            .map(|(number, hit)| self.track(number, hit))
     }
 
     fn track(&self, number: u32, hit: Option<Hit>) -> Track<'a> {
@@ -250,7 +312,12 @@ impl<'a> SequenceSelection<'a> {
             length_m: facts.length_m,
             distance_m: hit.map(|hit| hit.distance_m),
         };
-        Track { images: self.images, sequences: self.sequences, number, sequence }
+        Track {
+            images: self.images,
+            sequences: self.sequences,
+            number,
+            sequence,
+        }
     }
 }
 
@@ -279,6 +346,9 @@ impl<'a> Track<'a> {
     /// The images in capture order: by (capture time, id), those without a time last.
     pub fn images(&self) -> impl ExactSizeIterator<Item = Image<'a>> + Clone + use<'a> {
         let images = self.images;
-        self.sequences.rows(self.number).iter().map(|&row| images.get(row))
+        self.sequences
+            .rows(self.number)
+            .iter()
+            .map(|&row| images.get(row))
     }
 }

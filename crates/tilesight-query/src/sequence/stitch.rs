@@ -23,11 +23,17 @@ pub(crate) struct Fragment<'a> {
 
 impl Fragment<'_> {
     fn start(&self) -> GridPoint {
-        GridPoint { x: self.xs[0], y: self.ys[0] }
+        GridPoint {
+            x: self.xs[0],
+            y: self.ys[0],
+        }
     }
 
     fn end(&self) -> GridPoint {
-        GridPoint { x: self.xs[self.xs.len() - 1], y: self.ys[self.ys.len() - 1] }
+        GridPoint {
+            x: self.xs[self.xs.len() - 1],
+            y: self.ys[self.ys.len() - 1],
+        }
     }
 }
 
@@ -102,7 +108,11 @@ impl Starts {
             .enumerate()
             .filter(|(_, fragment)| on_edge(fragment, fragment.start()))
             .map(|(i, fragment)| {
-                (fragment.start().x / pixel_of(fragment.tile), fragment.start().y, i)
+                (
+                    fragment.start().x / pixel_of(fragment.tile),
+                    fragment.start().y,
+                    i,
+                )
             })
             .collect();
         starts.sort_unstable();
@@ -115,7 +125,9 @@ impl Starts {
         let column = end.x / pixel;
         let (north, south) = (end.y.saturating_sub(pixel), end.y.saturating_add(pixel));
         (column.saturating_sub(1)..=column.saturating_add(1)).flat_map(move |column| {
-            let first = self.0.partition_point(|&(x, y, _)| (x, y) < (column, north));
+            let first = self
+                .0
+                .partition_point(|&(x, y, _)| (x, y) < (column, north));
             self.0[first..]
                 .iter()
                 .take_while(move |&&(x, y, _)| x == column && y <= south)
@@ -181,22 +193,46 @@ mod tests {
 
     #[test]
     fn a_line_goes_on_in_the_next_tile() {
-        check(&[(0, &[(100, 50), (4096, 60)]), (1, &[(4096, 61), (5000, 70)])], &[&[0, 1]]);
+        check(
+            &[
+                (0, &[(100, 50), (4096, 60)]),
+                (1, &[(4096, 61), (5000, 70)]),
+            ],
+            &[&[0, 1]],
+        );
     }
 
     #[test]
     fn order_of_pieces_does_not_matter() {
-        check(&[(1, &[(4096, 61), (5000, 70)]), (0, &[(100, 50), (4096, 60)])], &[&[1, 0]]);
+        check(
+            &[
+                (1, &[(4096, 61), (5000, 70)]),
+                (0, &[(100, 50), (4096, 60)]),
+            ],
+            &[&[1, 0]],
+        );
     }
 
     #[test]
     fn pieces_two_pixels_apart_are_not_joined() {
-        check(&[(0, &[(100, 50), (4096, 60)]), (1, &[(4096, 62), (5000, 70)])], &[&[0], &[1]]);
+        check(
+            &[
+                (0, &[(100, 50), (4096, 60)]),
+                (1, &[(4096, 62), (5000, 70)]),
+            ],
+            &[&[0], &[1]],
+        );
     }
 
     #[test]
     fn pieces_that_end_inside_a_tile_are_not_joined() {
-        check(&[(0, &[(100, 50), (4000, 60)]), (0, &[(4000, 60), (4050, 70)])], &[&[0], &[1]]);
+        check(
+            &[
+                (0, &[(100, 50), (4000, 60)]),
+                (0, &[(4000, 60), (4050, 70)]),
+            ],
+            &[&[0], &[1]],
+        );
     }
 
     #[test]

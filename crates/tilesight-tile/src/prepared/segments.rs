@@ -28,7 +28,12 @@ impl EdgeBands {
         let bands = (edges.len() * BANDS_PER_EDGE).clamp(1, MAX_BANDS);
         // A region along one parallel has no height, and all of it in one band.
         let height = ((north - south) / bands as f64).max(f64::MIN_POSITIVE);
-        let mut empty = Self { south, height, starts: vec![0; bands + 1], edges: Vec::new() };
+        let mut empty = Self {
+            south,
+            height,
+            starts: vec![0; bands + 1],
+            edges: Vec::new(),
+        };
         empty.list(&edges);
         empty
     }
