@@ -39,6 +39,7 @@ pub use dataset::Dataset;
 pub use error::Error;
 pub use source::{Progress, Source};
 
+pub use tilesight_query::Error as QueryError;
 pub use tilesight_query::{
     FeatureKind, FeatureQuery, FeatureSelection, Filter, GroupBy, GroupCount, GroupKey, Image,
     ImageQuery, Info, Kind, MapFeature, NotHeld, ParsePeriodError, Period, Place, Selection,
