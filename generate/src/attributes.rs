@@ -123,7 +123,7 @@ impl Clock {
         };
         Self {
             kind,
-            ms: draw_start_ms(random),
+            ms: draw_ms(random),
             interval_ms: random.pick(&[250, 1_000, 1_000, 2_000, 2_000, 2_000, 3_000, 5_000]),
             counts_whole_seconds: random.chance(0.5),
         }
@@ -147,7 +147,7 @@ impl Clock {
 }
 
 /// Draws a moment between six in the morning and six in the evening.
-fn draw_start_ms(random: &mut Random) -> i64 {
+pub(crate) fn draw_ms(random: &mut Random) -> i64 {
     let mut draw = random.below(IMAGES_BY_YEAR.iter().sum());
     let mut year = FIRST_YEAR;
     for images in IMAGES_BY_YEAR {

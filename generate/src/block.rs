@@ -44,6 +44,7 @@ impl ImageRow {
 #[derive(Debug)]
 pub struct Block {
     seed: u64,
+    positions: Positions,
     tiles: Vec<(TileId, Vec<Shot>)>,
     captures: Captures,
 }
@@ -53,6 +54,7 @@ pub struct Block {
 pub struct TileView<'a> {
     pub(crate) id: TileId,
     pub(crate) seed: u64,
+    pub(crate) positions: Positions,
     pub(crate) shots: &'a [Shot],
     /// Of the whole block, and of the cells around it.
     pub(crate) captures: &'a Captures,
@@ -112,7 +114,7 @@ impl World {
             .flat_map(|row| within(column).map(move |column| (column, row)))
             .map(|(column, row)| self.tile_of(cell(column, row)))
             .collect();
-        Block::sort(self.seed, tiles, captures)
+        Block::sort(self.seed, positions, tiles, captures)
     }
 }
 
@@ -122,13 +124,14 @@ impl Block {
         self.tiles.iter().map(|(id, shots)| TileView {
             id: *id,
             seed: self.seed,
+            positions: self.positions,
             shots,
             captures: &self.captures,
         })
     }
 
     /// Sorts images into tiles, where they come in random order, as in real ones.
-    fn sort(seed: u64, ids: Vec<TileId>, captures: Captures) -> Self {
+    fn sort(seed: u64, positions: Positions, ids: Vec<TileId>, captures: Captures) -> Self {
         let (first, last) = (ids[0], ids[ids.len() - 1]);
         let columns = last.x() - first.x() + 1;
         let mut tiles: Vec<(TileId, Vec<Shot>)> = ids.into_iter().map(|id| (id, Vec::new())).collect();
@@ -142,7 +145,7 @@ impl Block {
         for (id, shots) in &mut tiles {
             Random::keyed(&[seed, 10, id.x().into(), id.y().into()]).shuffle(shots);
         }
-        Self { seed, tiles, captures }
+        Self { seed, positions, tiles, captures }
     }
 }
 

@@ -45,11 +45,9 @@ pub(crate) struct Sequence {
     pub is_pano: bool,
     pub organization_id: Option<i64>,
     pub creator_id: Option<i64>,
-    /// Id and time of its first image.
-    pub first_image_id: i64,
-    pub captured_at_ms: Option<i64>,
+    pub first_shot: Shot,
     /// Where its line lies in [`Captures::vertices`].
-    pub vertices: std::ops::Range<usize>,
+    vertices: Range<usize>,
 }
 
 /// An image, as far as its sequence does not say it already.
@@ -101,35 +99,36 @@ impl Captures {
             let images = numbers.start..numbers.start + length;
             numbers.start = images.end;
 
+            let first = (self.shots.len(), self.vertices.len());
+            self.capture(world, cell, positions, images, &mut random);
             let region = region_of(world, cell);
-            let mut sequence = Sequence {
+            self.sequences.push(Sequence {
                 id: SequenceId::keyed(&key),
                 is_pano: random.chance(PANO_SHARE),
                 organization_id: organization_id(world.seed, region, &mut random),
                 creator_id: creator_id(world.seed, region, &mut random),
-                first_image_id: world.image_id(images.start),
-                captured_at_ms: None,
-                vertices: 0..0,
-            };
-            self.capture(world, cell, positions, images, &mut sequence, &mut random);
-            self.sequences.push(sequence);
+                first_shot: self.shots[first.0],
+                vertices: first.1..self.vertices.len(),
+            });
             sequence_in_cell += 1;
         }
     }
 
-    /// Takes the images of a sequence, and draws its line.
+    /// The line of a sequence, in capture order.
+    pub fn line(&self, sequence: &Sequence) -> &[Point] {
+        &self.vertices[sequence.vertices.clone()]
+    }
+
+    /// Takes the images of the next sequence, and draws its line.
     fn capture(
         &mut self,
         world: &World,
         cell: Cell,
         positions: Positions,
         images: Range<u64>,
-        sequence: &mut Sequence,
         random: &mut Random,
     ) {
-        let first_vertex = self.vertices.len();
         let mut clock = Clock::start(random);
-        sequence.captured_at_ms = clock.now_ms();
         let camera = Camera::mount(random);
         let mut walk = Walk::start(world, cell, random);
         for (number, taken) in images.zip(0..) {
@@ -150,7 +149,6 @@ impl Captures {
             });
         }
         self.vertices.push(walk.position());
-        sequence.vertices = first_vertex..self.vertices.len();
     }
 }
 
@@ -158,8 +156,8 @@ impl Captures {
 fn draw_length(random: &mut Random) -> u64 {
     let within = random.unit();
     let length = match random.unit() {
-        draw if draw < 0.5 => 1.0 + 9.0 * within,
-        draw if draw < 0.9 => 10.0 + 160.0 * within * within,
+        draw if draw < 0.5 => 1.0 + 7.0 * within,
+        draw if draw < 0.9 => 8.0 + 162.0 * within * within,
         draw if draw < 0.99 => 170.0 + 230.0 * within,
         _ => 400.0 + 100.0 * within,
     };

@@ -195,7 +195,7 @@ impl Reach {
 }
 
 /// A crossing inside a cell, not on its edge: so it lies inside the world too.
-fn draw_crossing(world: &World, home: Cell, random: &mut Random) -> Crossing {
+pub(crate) fn draw_crossing(world: &World, home: Cell, random: &mut Random) -> Crossing {
     let tile = world.tile_of(home);
     let mut line = |tile: u32| tile * CROSSINGS_A_TILE + 1 + random.below(u64::from(CROSSINGS_A_TILE) - 1) as u32;
     Crossing {

@@ -2,7 +2,7 @@
 
 use tilesight_tile::{GridPoint, LonLat, TileId};
 
-use crate::density;
+use crate::density::Density;
 use crate::random::{Permutation, hash};
 
 /// Zoom of the tiles that hold images.
@@ -145,13 +145,14 @@ impl World {
     /// Gives each cell its share of the images, in proportion to what it is expected to hold; the
     /// rounding of running totals makes the shares add up.
     fn share_out(&mut self, images: u64, centre: TileId) {
+        let density = Density::new(self.seed, self.side.into());
         let mut expected = 0;
         let running_totals: Vec<u64> = self
             .tile_ids()
             .map(|tile| {
                 let offset = |tile: u32, centre: u32| tile as i32 - centre as i32;
                 let (dx, dy) = (offset(tile.x(), centre.x()), offset(tile.y(), centre.y()));
-                expected += density::images_expected(self.seed, dx, dy);
+                expected += density.images_expected(dx, dy);
                 expected
             })
             .collect();

@@ -1,0 +1,208 @@
+//! Where tiles go: a folder of files, or an MBTiles archive.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::write::GzEncoder;
+use flate2::Compression;
+use rusqlite::Connection;
+use tilesight_tile::TileId;
+
+use crate::world::World;
+
+/// Tables of MBTiles 1.3. Pages of one size and no journal: equal tiles make equal files.
+const SCHEMA: &str = "
+    PRAGMA page_size = 4096;
+    PRAGMA journal_mode = OFF;
+    PRAGMA synchronous = OFF;
+    CREATE TABLE metadata (name TEXT NOT NULL, value TEXT NOT NULL);
+    CREATE TABLE tiles (
+        zoom_level INTEGER NOT NULL,
+        tile_column INTEGER NOT NULL,
+        tile_row INTEGER NOT NULL,
+        tile_data BLOB NOT NULL
+    );
+    BEGIN;";
+
+/// What is done when all tiles are there: an index over what is complete is built in one go.
+const FINISH: &str = "
+    CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row);
+    CREATE UNIQUE INDEX metadata_index ON metadata (name);
+    COMMIT;
+    VACUUM;";
+
+/// Tiles that could not be stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A file or folder that could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// An archive that could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+}
+
+/// Compresses a tile with gzip; equal tiles give equal bytes, for no time or name is stored.
+pub fn gzip(tile: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder
+        .write_all(tile)
+        .and_then(|()| encoder.finish())
+        .expect("writing to memory does not fail")
+}
+
+/// Writes a file, making the folders it lies in.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent)
+        .and_then(|()| fs::write(path, bytes))
+        .map_err(|source| StoreError::Io { path: path.to_owned(), source })
+}
+
+/// The file of a tile in a folder: `{z}/{x}/{y}.mvt`.
+pub(crate) fn tile_path(folder: &Path, tile: TileId) -> PathBuf {
+    folder.join(format!("{tile}.mvt"))
+}
+
+/// A store that takes tiles one by one.
+#[derive(Debug)]
+pub enum TileStore {
+    /// A folder with a file `{z}/{x}/{y}.mvt` for each tile, empty ones too: a folder holds
+    /// exactly its files.
+    Folder(PathBuf),
+    /// An MBTiles archive, where an empty tile is one within the bounds that is not there.
+    Archive(Archive),
+}
+
+impl TileStore {
+    /// Chooses by the name: an archive when it ends in `.mbtiles`, else a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Archive`] when there is such a file already or it cannot be made.
+    pub fn create(path: &Path) -> Result<Self, StoreError> {
+        let is_archive = path.extension().is_some_and(|extension| extension == "mbtiles");
+        if is_archive {
+            Archive::create(path).map(Self::Archive)
+        } else {
+            Ok(Self::Folder(path.to_owned()))
+        }
+    }
+
+    /// Stores a tile.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it cannot be written; a full disk, for example.
+    pub fn put(&mut self, tile: TileId, bytes: &[u8]) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(folder) => write_file(&tile_path(folder, tile), bytes),
+            Self::Archive(_) if bytes.is_empty() => Ok(()),
+            Self::Archive(archive) => archive.put(tile, bytes),
+        }
+    }
+
+    /// Completes the store; an archive gets its metadata and its index.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Archive`] when the archive cannot be completed.
+    pub fn finish(self, world: &World, layers: &[&str]) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(_) => Ok(()),
+            Self::Archive(archive) => archive.finish(&metadata(world, layers)),
+        }
+    }
+}
+
+/// An MBTiles 1.3 archive that is being written.
+///
+/// It appears under its name when it is complete, and not before.
+#[derive(Debug)]
+pub struct Archive {
+    path: PathBuf,
+    unfinished: PathBuf,
+    connection: Connection,
+}
+
+impl Archive {
+    fn create(path: &Path) -> Result<Self, StoreError> {
+        let io_error = |source| StoreError::Io { path: path.to_owned(), source };
+        if path.exists() {
+            return Err(io_error(io::ErrorKind::AlreadyExists.into()));
+        }
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(io_error)?;
+        }
+        let unfinished = path.with_extension("mbtiles.part");
+        fs::File::create(&unfinished).map_err(io_error)?;
+        let open = || {
+            let connection = Connection::open(&unfinished)?;
+            connection.execute_batch(SCHEMA)?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|source| archive_error(path, source))?;
+        Ok(Self { path: path.to_owned(), unfinished, connection })
+    }
+
+    fn put(&self, tile: TileId, bytes: &[u8]) -> Result<(), StoreError> {
+        // MBTiles counts rows from the south.
+        let row = (1u32 << tile.z()) - 1 - tile.y();
+        self.connection
+            .prepare_cached("INSERT INTO tiles VALUES (?, ?, ?, ?)")
+            .and_then(|mut insert| insert.execute((tile.z(), tile.x(), row, bytes)))
+            .map_err(|source| archive_error(&self.path, source))?;
+        Ok(())
+    }
+
+    fn finish(self, metadata: &[(&str, String)]) -> Result<(), StoreError> {
+        let Self { path, unfinished, connection } = self;
+        let complete = || {
+            for entry in metadata {
+                connection.execute("INSERT INTO metadata VALUES (?, ?)", (entry.0, &entry.1))?;
+            }
+            connection.execute_batch(FINISH)
+        };
+        complete().map_err(|source| archive_error(&path, source))?;
+        connection.close().map_err(|(_, source)| archive_error(&path, source))?;
+        fs::rename(&unfinished, &path).map_err(|source| StoreError::Io { path, source })
+    }
+}
+
+fn archive_error(path: &Path, source: rusqlite::Error) -> StoreError {
+    StoreError::Archive { path: path.to_owned(), source }
+}
+
+/// Lists what an archive of a world's image tiles says of itself (MBTiles 1.3, section Content).
+fn metadata(world: &World, layers: &[&str]) -> [(&'static str, String); 10] {
+    let layers: Vec<String> = layers
+        .iter()
+        .map(|layer| format!(r#"{{"id":"{layer}","fields":{{}}}}"#))
+        .collect();
+    let (west, south, east, north) = bounds(world);
+    let (lon, lat) = ((west + east) / 2.0, (south + north) / 2.0);
+    [
+        ("name", "Generated street-level imagery".to_owned()),
+        ("description", format!("{} images that never were", world.image_count())),
+        ("attribution", "Generated, CC0 1.0".to_owned()),
+        ("type", "overlay".to_owned()),
+        ("version", "1".to_owned()),
+        ("format", "pbf".to_owned()),
+        ("bounds", format!("{west:.6},{south:.6},{east:.6},{north:.6}")),
+        ("center", format!("{lon:.6},{lat:.6},14")),
+        ("minzoom", "14".to_owned()),
+        ("maxzoom", "14".to_owned()),
+    ]
+}
