@@ -5,7 +5,7 @@ use tilesight_tile::{GridPoint, TileId};
 use crate::attributes::SequenceId;
 use crate::capture::{Captures, Positions, Shot};
 use crate::random::Random;
-use crate::world::{Cell, TILE_PIXELS, World};
+use crate::world::{TILE_PIXELS, World};
 
 /// Side of a block in tiles. Larger blocks generate fewer cells twice, and need more memory.
 const BLOCK_TILES: u32 = 8;
@@ -85,10 +85,14 @@ impl World {
     ///
     /// When `number` is not less than [`block_count`](Self::block_count).
     pub fn block(&self, number: u32, positions: Positions) -> Block {
-        assert!(number < self.block_count(), "there is no block {number}");
-        let blocks = self.side.div_ceil(BLOCK_TILES);
-        let first = |block: u32| block * BLOCK_TILES;
-        self.square(first(number % blocks), first(number / blocks), BLOCK_TILES, positions)
+        let (column, row) = self.block_corner(number);
+        self.square(column, row, BLOCK_TILES, positions)
+    }
+
+    /// The tiles of a block, in the order of [`Block::tiles`].
+    pub(crate) fn block_tiles(&self, number: u32) -> Vec<TileId> {
+        let (column, row) = self.block_corner(number);
+        self.square_tiles(column, row, BLOCK_TILES)
     }
 
     /// Generates one tile, in a block of its own.
@@ -99,21 +103,27 @@ impl World {
         Some(self.square(tile.x() - self.first_x, tile.y() - self.first_y, 1, positions))
     }
 
+    /// Column and row of a block's north-western tile in the world's square.
+    fn block_corner(&self, number: u32) -> (u32, u32) {
+        assert!(number < self.block_count(), "there is no block {number}");
+        let blocks = self.side.div_ceil(BLOCK_TILES);
+        (number % blocks * BLOCK_TILES, number / blocks * BLOCK_TILES)
+    }
+
+    /// Lists a square of tiles, as far as it lies in the world.
+    fn square_tiles(&self, column: u32, row: u32, side: u32) -> Vec<TileId> {
+        let cells = self.cells(column..column + side, row..row + side);
+        cells.map(|cell| self.tile_of(cell)).collect()
+    }
+
     /// Generates a square of tiles, as far as it lies in the world.
     fn square(&self, column: u32, row: u32, side: u32, positions: Positions) -> Block {
-        let within = |first: u32| first..(first + side).min(self.side);
-        let around = |first: u32| first.saturating_sub(1)..(first + side + 1).min(self.side);
-        let cell = |column: u32, row: u32| Cell(row * self.side + column);
         let mut captures = Captures::default();
-        for row in around(row) {
-            for column in around(column) {
-                captures.add_cell(self, cell(column, row), positions);
-            }
+        let around = |first: u32| first.saturating_sub(1)..first + side + 1;
+        for cell in self.cells(around(column), around(row)) {
+            captures.add_cell(self, cell, positions);
         }
-        let tiles = within(row)
-            .flat_map(|row| within(column).map(move |column| (column, row)))
-            .map(|(column, row)| self.tile_of(cell(column, row)))
-            .collect();
+        let tiles = self.square_tiles(column, row, side);
         Block::sort(self.seed, positions, tiles, captures)
     }
 }

@@ -12,13 +12,23 @@
 mod attributes;
 mod block;
 mod capture;
+mod classes;
 mod density;
+mod features;
+mod line;
+mod overview;
 mod random;
 mod roads;
+mod store;
+mod tile;
+mod tileset;
 mod walk;
 mod world;
 
 pub use attributes::SequenceId;
 pub use block::{Block, ImageRow, TileView};
 pub use capture::Positions;
+pub use features::{FeatureKind, FeatureRow};
+pub use store::{Archive, StoreError, TileStore, gzip};
+pub use tileset::Tileset;
 pub use world::{IMAGE_ZOOM, Plan, PlanError, TILE_PIXELS, World};

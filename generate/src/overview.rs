@@ -7,7 +7,7 @@ use tilesight_tile::TileId;
 
 use crate::capture::{Captures, Positions, Sequence};
 use crate::tile::{Ids, tile_point, write_sequence};
-use crate::world::{Cell, IMAGE_ZOOM, World};
+use crate::world::{IMAGE_ZOOM, World};
 
 /// Deepest zoom of the layer `overview`.
 const OVERVIEW_ZOOM: u8 = 5;
@@ -71,15 +71,12 @@ impl World {
         let levels = IMAGE_ZOOM - tile.z();
         let near = |tile: u32, first: u32| {
             let (start, end) = (tile << levels, (tile + 1) << levels);
-            let within = |at: u32| at.saturating_sub(first).min(self.side);
-            within(start.saturating_sub(1))..within(end + 1)
+            start.saturating_sub(first + 1)..(end + 1).saturating_sub(first)
         };
-        for row in near(tile.y(), self.first_y) {
-            for column in near(tile.x(), self.first_x) {
-                let mut captures = Captures::default();
-                captures.add_cell(self, Cell(row * self.side + column), Positions::Recorded);
-                visit(&captures);
-            }
+        for cell in self.cells(near(tile.x(), self.first_x), near(tile.y(), self.first_y)) {
+            let mut captures = Captures::default();
+            captures.add_cell(self, cell, Positions::Recorded);
+            visit(&captures);
         }
     }
 }

@@ -9,7 +9,8 @@ use flate2::Compression;
 use rusqlite::Connection;
 use tilesight_tile::TileId;
 
-use crate::world::World;
+use crate::tileset::Tileset;
+use crate::world::{IMAGE_ZOOM, World};
 
 /// Tables of MBTiles 1.3. Pages of one size and no journal: equal tiles make equal files.
 const SCHEMA: &str = "
@@ -119,10 +120,10 @@ impl TileStore {
     /// # Errors
     ///
     /// [`StoreError::Archive`] when the archive cannot be completed.
-    pub fn finish(self, world: &World, layers: &[&str]) -> Result<(), StoreError> {
+    pub fn finish(self, world: &World, tileset: Tileset) -> Result<(), StoreError> {
         match self {
             Self::Folder(_) => Ok(()),
-            Self::Archive(archive) => archive.finish(&metadata(world, layers)),
+            Self::Archive(archive) => archive.finish(&metadata(world, tileset)),
         }
     }
 }
@@ -185,24 +186,30 @@ fn archive_error(path: &Path, source: rusqlite::Error) -> StoreError {
     StoreError::Archive { path: path.to_owned(), source }
 }
 
-/// Lists what an archive of a world's image tiles says of itself (MBTiles 1.3, section Content).
-fn metadata(world: &World, layers: &[&str]) -> [(&'static str, String); 10] {
-    let layers: Vec<String> = layers
-        .iter()
-        .map(|layer| format!(r#"{{"id":"{layer}","fields":{{}}}}"#))
-        .collect();
-    let (west, south, east, north) = bounds(world);
-    let (lon, lat) = ((west + east) / 2.0, (south + north) / 2.0);
-    [
-        ("name", "Generated street-level imagery".to_owned()),
-        ("description", format!("{} images that never were", world.image_count())),
-        ("attribution", "Generated, CC0 1.0".to_owned()),
+/// Lists what an archive says of itself (MBTiles 1.3, section Content).
+fn metadata(world: &World, tileset: Tileset) -> Vec<(&'static str, String)> {
+    let [west, south, east, north] = bounds_within(world);
+    let (lon, lat) = (world.centre.lon(), world.centre.lat());
+    vec![
+        ("name", tileset.name().to_owned()),
+        ("description", format!("{} images that were never taken", world.image_count())),
+        ("attribution", "Generated data, CC0 1.0".to_owned()),
         ("type", "overlay".to_owned()),
         ("version", "1".to_owned()),
         ("format", "pbf".to_owned()),
         ("bounds", format!("{west:.6},{south:.6},{east:.6},{north:.6}")),
-        ("center", format!("{lon:.6},{lat:.6},14")),
-        ("minzoom", "14".to_owned()),
-        ("maxzoom", "14".to_owned()),
+        ("center", format!("{lon:.6},{lat:.6},{IMAGE_ZOOM}")),
+        ("minzoom", IMAGE_ZOOM.to_string()),
+        ("maxzoom", IMAGE_ZOOM.to_string()),
+        ("json", tileset.vector_layers()),
     ]
+}
+
+/// West, south, east and north of the world in degrees, moved inwards to the next millionth, so
+/// that no tile beyond is touched.
+fn bounds_within(world: &World) -> [f64; 4] {
+    let (north_west, south_east) = world.corners();
+    let up = |degrees: f64| (degrees * 1e6).floor() / 1e6 + 1e-6;
+    let down = |degrees: f64| (degrees * 1e6).ceil() / 1e6 - 1e-6;
+    [up(north_west.lon()), up(south_east.lat()), down(south_east.lon()), down(north_west.lat())]
 }

@@ -1,5 +1,7 @@
 //! What is to be made, and how its images are shared out among the tiles.
 
+use std::ops::Range;
+
 use tilesight_tile::{GridPoint, LonLat, TileId};
 
 use crate::density::Density;
@@ -73,6 +75,7 @@ pub enum PlanError {
 #[derive(Debug, Clone)]
 pub struct World {
     pub(crate) seed: u64,
+    pub(crate) centre: LonLat,
     /// North-western tile.
     pub(crate) first_x: u32,
     pub(crate) first_y: u32,
@@ -112,6 +115,7 @@ impl World {
         let first_y = first_tile(centre.y(), side).ok_or(no_fit)?;
         let mut world = Self {
             seed: plan.seed,
+            centre: plan.centre,
             first_x,
             first_y,
             side: side as u32,
@@ -142,6 +146,16 @@ impl World {
         self.metres_a_pixel
     }
 
+    /// The north-western and the south-eastern corner of the square.
+    pub fn corners(&self) -> (LonLat, LonLat) {
+        let last = self.side - 1;
+        let end = TileId::new(IMAGE_ZOOM, self.first_x + last, self.first_y + last)
+            .expect("the square was checked to lie in the world")
+            .grid_box();
+        let start = self.tile_of(Cell(0)).origin();
+        (start.to_lon_lat(), GridPoint { x: end.max_x, y: end.max_y }.to_lon_lat())
+    }
+
     /// Gives each cell its share of the images, in proportion to what it is expected to hold; the
     /// rounding of running totals makes the shares add up.
     fn share_out(&mut self, images: u64, centre: TileId) {
@@ -160,6 +174,14 @@ impl World {
         self.image_ends = running_totals.into_iter().map(|total| share(total) as u64).collect();
     }
 
+    /// Some columns and rows of cells, row by row, as far as there are such.
+    pub(crate) fn cells(&self, columns: Range<u32>, rows: Range<u32>) -> impl Iterator<Item = Cell> + use<> {
+        let side = self.side;
+        let columns = columns.start..columns.end.min(side);
+        let rows = rows.start..rows.end.min(side);
+        rows.flat_map(move |row| columns.clone().map(move |column| Cell(row * side + column)))
+    }
+
     /// The cell of a tile of the square.
     pub(crate) fn cell_of(&self, tile: TileId) -> Option<Cell> {
         let column = tile.x().checked_sub(self.first_x)?;
@@ -175,7 +197,7 @@ impl World {
     }
 
     /// Running numbers of the images at home in a cell.
-    pub(crate) fn images_of(&self, cell: Cell) -> std::ops::Range<u64> {
+    pub(crate) fn images_of(&self, cell: Cell) -> Range<u64> {
         let index = cell.0 as usize;
         let start = index.checked_sub(1).map_or(0, |before| self.image_ends[before]);
         start..self.image_ends[index]

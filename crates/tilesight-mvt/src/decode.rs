@@ -1,0 +1,247 @@
+//! From one layer to its columns.
+
+use crate::budget::{Budget, Exhausted};
+use crate::columns::Columns;
+use crate::error::{Error, FeatureBreach};
+use crate::frame::{Projection, TileFrame};
+use crate::geometry::{self, GeometryType, Needs, Rules, Unreadable};
+use crate::layer::{Messages, RawFeature, RawLayer};
+use crate::rows::Lookup;
+use crate::schema::LayerSchema;
+use crate::wire::Reader;
+
+impl RawLayer<'_> {
+    /// Decodes the geometry and the attributes of a schema into `columns`.
+    ///
+    /// # Returns
+    ///
+    /// Nothing; `columns` then holds the rows of this layer, and its old rows are gone. A feature
+    /// that breaks the specification is left out and counted in [`Columns::skipped`].
+    ///
+    /// # Units
+    ///
+    /// Tile units become grid units as [`TileFrame`] says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Wire`] where a feature or a value is no valid protobuf message, [`Error::Layer`]
+    /// for a value without a type, [`Error::Feature`] for a breach that
+    /// [is fatal](FeatureBreach::is_fatal), [`Error::Memory`] where the columns would be out of
+    /// proportion to the layer (a multipoint of many points with many attributes). `columns` is
+    /// empty then.
+    ///
+    /// # Cost
+    ///
+    /// One pass over the tables, one over the features. Memory is reserved exactly, by counts
+    /// taken from the bytes, and less than 4 bytes for each byte of the layer, plus 1 MiB.
+    ///
+    /// # Source
+    ///
+    /// Mapbox Vector Tile 2.1, sections 4.2 to 4.4.
+    pub fn decode(
+        &self,
+        schema: &LayerSchema<'_>,
+        frame: TileFrame,
+        columns: &mut Columns,
+    ) -> Result<(), Error> {
+        columns.reset(schema);
+        let mut budget = self.budget();
+        let decoded = columns
+            .tables
+            .read(self, schema, &mut budget)
+            .and_then(|()| Decoding::new(self, frame, budget, columns).run());
+        if decoded.is_err() {
+            columns.reset(schema);
+        }
+        decoded
+    }
+}
+
+/// The state of decoding one layer.
+struct Decoding<'l, 'c> {
+    layer: &'l RawLayer<'l>,
+    rules: Rules,
+    budget: Budget,
+    columns: &'c mut Columns,
+    /// Whether room was made for what the remaining features really need.
+    measured: bool,
+}
+
+impl<'l, 'c> Decoding<'l, 'c> {
+    fn new(
+        layer: &'l RawLayer<'l>,
+        frame: TileFrame,
+        budget: Budget,
+        columns: &'c mut Columns,
+    ) -> Self {
+        let projection = Projection::new(frame, layer.extent());
+        let rules = Rules {
+            projection,
+            version: layer.version(),
+        };
+        columns.pending.reset(columns.attributes.len());
+        Self {
+            layer,
+            rules,
+            budget,
+            columns,
+            measured: false,
+        }
+    }
+
+    fn run(mut self) -> Result<(), Error> {
+        let needs = Needs {
+            rows: self.layer.feature_count(),
+            ..Needs::default()
+        };
+        self.reserve(needs)
+            .map_err(|exhausted| self.layer.memory_error(exhausted))?;
+        let mut messages = self.layer.feature_messages();
+        loop {
+            let ahead = messages.clone();
+            let Some(message) = messages.next() else {
+                break;
+            };
+            let message = message.map_err(|fault| self.layer.wire_error(fault))?;
+            self.feature(message, ahead)
+                .or_else(|reason| self.leave_out(message, reason))?;
+        }
+        self.flush()
+            .or_else(|reason| self.leave_out(self.layer.between(0, 0), reason))
+    }
+
+    /// `ahead` are the features from this one on.
+    #[inline]
+    fn feature(&mut self, message: Reader<'_>, ahead: Messages<'_>) -> Result<(), Unreadable> {
+        let feature = RawFeature::read(message)?;
+        let (geometry_type, geometry) = check(&feature)?;
+        if let Some(tags) = feature.tags {
+            self.columns
+                .pending
+                .read_tags(tags, self.rules.version, &self.columns.tables)?;
+        }
+        if !(self.measured || is_single_point(geometry_type, geometry, self.rules.version)) {
+            self.make_room(ahead)?;
+        }
+        let rows = geometry::decode(
+            geometry,
+            geometry_type,
+            &self.rules,
+            &mut self.columns.shapes,
+        )?;
+        self.push_rows(rows)
+    }
+
+    #[inline]
+    fn push_rows(&mut self, rows: usize) -> Result<(), Unreadable> {
+        if rows > 1 {
+            return self.push_repeated(rows);
+        }
+        self.columns.pending.push();
+        if self.columns.pending.is_full() {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The points of a multipoint have the same attributes.
+    #[cold]
+    fn push_repeated(&mut self, rows: usize) -> Result<(), Unreadable> {
+        let current = self.columns.pending.current();
+        for _ in 0..rows {
+            self.columns.pending.repeat(&current);
+            if self.columns.pending.is_full() {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Unreadable> {
+        let Columns {
+            attributes,
+            strings,
+            tables,
+            pending,
+            ..
+        } = &mut *self.columns;
+        let mut lookup = Lookup {
+            tile: self.layer.between(0, 0),
+            tables,
+            strings,
+            budget: &mut self.budget,
+        };
+        pending.flush(attributes, &mut lookup)
+    }
+
+    /// Counts a feature that breaks the specification, or gives up.
+    #[cold]
+    fn leave_out(&mut self, message: Reader<'_>, reason: Unreadable) -> Result<(), Error> {
+        match reason {
+            Unreadable::Damaged(fault) => Err(self.layer.wire_error(fault)),
+            Unreadable::OverBudget(exhausted) => Err(self.layer.memory_error(exhausted)),
+            Unreadable::Breaching(breach) if breach.is_fatal() => Err(Error::Feature {
+                layer: Some(self.layer.name().to_owned()),
+                offset: message.position(),
+                breach,
+            }),
+            Unreadable::Breaching(breach) => {
+                let skipped = &mut self.columns.skipped;
+                skipped.count += 1;
+                skipped.first.get_or_insert((message.position(), breach));
+                self.columns.pending.discard();
+                Ok(())
+            }
+        }
+    }
+
+    /// Rows were reserved for one point a feature; this one and those after it need more.
+    #[cold]
+    fn make_room(&mut self, features: Messages<'_>) -> Result<(), Exhausted> {
+        self.measured = true;
+        let mut needs = Needs::default();
+        for feature in features
+            .map_while(Result::ok)
+            .map_while(|it| RawFeature::read(it).ok())
+        {
+            if let Ok((geometry_type, geometry)) = check(&feature) {
+                needs.add(geometry, geometry_type);
+            }
+        }
+        self.reserve(needs)
+    }
+
+    fn reserve(&mut self, needs: Needs) -> Result<(), Exhausted> {
+        self.columns.shapes.reserve(needs, &mut self.budget)?;
+        for column in &mut self.columns.attributes {
+            column.reserve(needs.rows, &mut self.budget)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a feature must have (specification, section 4.2).
+#[inline]
+fn check<'a>(feature: &RawFeature<'a>) -> Result<(GeometryType, Reader<'a>), FeatureBreach> {
+    if feature.repeats {
+        return Err(FeatureBreach::RepeatedField);
+    }
+    // 4.2 "A feature MUST contain a type field", 4.3.4.1 "Decoders MAY ignore any features of
+    // this geometry type"
+    let geometry_type = feature.geometry_type.ok_or(FeatureBreach::UnknownType)?;
+    // 4.2 "A feature MUST contain a geometry field"
+    match feature.geometry {
+        Some(geometry) if !geometry.is_empty() => Ok((geometry_type, geometry)),
+        _ => Err(FeatureBreach::MissingGeometry),
+    }
+}
+
+/// Whether a feature is sure to make no more than one row without parts.
+#[inline]
+fn is_single_point(geometry_type: GeometryType, geometry: Reader<'_>, version: u32) -> bool {
+    const MOVE_TO_ONCE: u8 = 1 | 1 << 3;
+    geometry_type == GeometryType::Point
+        && version >= 2
+        && geometry.bytes().first() == Some(&MOVE_TO_ONCE)
+}

@@ -1,0 +1,313 @@
+//! From the tags of features to typed columns, a few hundred rows at a time.
+//!
+//! The tags of a feature jump between columns and the values of a column jump about in the table.
+//! Taking both leaps at once is slow, so first the tags of some rows are sorted into columns of
+//! value indices, which fit in the nearest cache, then each column looks up its values in one
+//! tight loop.
+
+use crate::bits::Bits;
+use crate::budget::{Budget, Exhausted};
+use crate::coerce::{to_boolean, to_integer, to_real};
+use crate::columns::{Column, Values};
+use crate::error::FeatureBreach;
+use crate::geometry::Unreadable;
+use crate::layer::as_str;
+use crate::strings::Strings;
+use crate::tables::{Kind, NO_COLUMN, Tables, string_span};
+use crate::wire::Reader;
+
+/// How many rows wait until their values are looked up; a multiple of 64.
+const CAPACITY: usize = 512;
+
+/// No value. Beyond every table, for a tile has less than 4 GiB.
+const ABSENT: u32 = u32::MAX;
+
+/// Rows whose values are still indices into the table.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rows {
+    /// [`CAPACITY`] for each column.
+    indices: Vec<u32>,
+    len: usize,
+    /// The key indices of one feature, where they are not in order.
+    keys: Vec<u32>,
+}
+
+/// What values refer to.
+pub(crate) struct Lookup<'a, 'b> {
+    pub tile: Reader<'a>,
+    pub tables: &'b mut Tables,
+    pub strings: &'b mut Strings,
+    pub budget: &'b mut Budget,
+}
+
+impl Rows {
+    /// Starts without rows.
+    pub(crate) fn reset(&mut self, columns: usize) {
+        self.indices.clear();
+        self.indices.resize(columns * CAPACITY, ABSENT);
+        self.len = 0;
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len == CAPACITY
+    }
+
+    /// Sorts the tags of a feature into a row, which is not counted before [`push`](Self::push).
+    ///
+    /// 4.4 is checked for all pairs, also those whose key is not in the schema.
+    #[inline]
+    pub(crate) fn read_tags(
+        &mut self,
+        tags: Reader<'_>,
+        version: u32,
+        tables: &Tables,
+    ) -> Result<(), Unreadable> {
+        let mut rest = tags;
+        let mut next_key = 0;
+        let mut ordered = true;
+        while !rest.is_empty() {
+            let key = rest.varint()? as u32;
+            if rest.is_empty() {
+                // 4.4 "A feature MUST have an even number of tag fields."
+                return Err(FeatureBreach::OddTags.into());
+            }
+            let value = rest.long_varint()? as u32;
+            ordered &= key >= next_key;
+            next_key = key.saturating_add(1);
+            let Some(column) = tables.column(key) else {
+                return Err(FeatureBreach::TagOutOfRange.into());
+            };
+            if value as usize >= tables.value_count() {
+                return Err(FeatureBreach::TagOutOfRange.into());
+            }
+            if column != NO_COLUMN {
+                self.indices[column as usize * CAPACITY + self.len] = value;
+            }
+        }
+        // Version 1 has no rule about keys that occur twice: the last one counts.
+        if ordered || version == 1 {
+            Ok(())
+        } else {
+            self.check_unique_keys(tags)
+        }
+    }
+
+    /// 4.4 "Every key index MUST be unique within that feature"
+    #[cold]
+    fn check_unique_keys(&mut self, mut tags: Reader<'_>) -> Result<(), Unreadable> {
+        self.keys.clear();
+        while !tags.is_empty() {
+            self.keys.push(tags.varint()? as u32);
+            tags.varint()?;
+        }
+        self.keys.sort_unstable();
+        let repeats = self.keys.windows(2).any(|pair| pair[0] == pair[1]);
+        if repeats {
+            Err(FeatureBreach::RepeatedKey.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Takes back what [`read_tags`](Self::read_tags) wrote.
+    #[cold]
+    pub(crate) fn discard(&mut self) {
+        let len = self.len;
+        self.indices
+            .iter_mut()
+            .skip(len)
+            .step_by(CAPACITY)
+            .for_each(|index| *index = ABSENT);
+    }
+
+    /// Counts the row whose tags were read.
+    #[inline]
+    pub(crate) fn push(&mut self) {
+        self.len += 1;
+    }
+
+    /// Gives the next row the same tags as the last one.
+    pub(crate) fn repeat(&mut self, last: &[u32]) {
+        for (column, &index) in self.indices.chunks_exact_mut(CAPACITY).zip(last) {
+            column[self.len] = index;
+        }
+        self.len += 1;
+    }
+
+    /// The value indices of the row being read, one a column.
+    pub(crate) fn current(&self) -> Vec<u32> {
+        self.indices
+            .iter()
+            .skip(self.len)
+            .step_by(CAPACITY)
+            .copied()
+            .collect()
+    }
+
+    /// Looks up all values, appends them to the columns, and starts again.
+    pub(crate) fn flush(
+        &mut self,
+        columns: &mut [Column],
+        lookup: &mut Lookup<'_, '_>,
+    ) -> Result<(), Unreadable> {
+        for (column, indices) in columns
+            .iter_mut()
+            .zip(self.indices.chunks_exact_mut(CAPACITY))
+        {
+            column.append(&indices[..self.len], lookup)?;
+            indices[..self.len].fill(ABSENT);
+        }
+        self.len = 0;
+        Ok(())
+    }
+}
+
+impl Column {
+    pub(crate) fn reserve(&mut self, rows: usize, budget: &mut Budget) -> Result<(), Exhausted> {
+        self.validity.reserve(rows, budget)?;
+        match &mut self.values {
+            Values::Integers { values, inexact } => {
+                inexact.reserve(rows, budget)?;
+                budget.reserve(values, rows)
+            }
+            Values::Reals(values) => budget.reserve(values, rows),
+            Values::Booleans(values) => values.reserve(rows, budget),
+            Values::Texts(indices) => budget.reserve(indices, rows),
+        }
+    }
+
+    fn append(&mut self, indices: &[u32], lookup: &mut Lookup<'_, '_>) -> Result<(), Unreadable> {
+        let (validity, unusable) = (&mut self.validity, &mut self.unusable);
+        for indices in indices.chunks(64) {
+            let mut word = Word {
+                valid: 0,
+                mark: 0,
+                unusable: 0,
+            };
+            match &mut self.values {
+                Values::Integers { values, inexact } => {
+                    word.append_integers(indices, values, lookup);
+                    inexact.push_word(word.mark, indices.len());
+                }
+                Values::Reals(values) => word.append_reals(indices, values, lookup),
+                Values::Booleans(values) => {
+                    word.append_booleans(indices, lookup);
+                    values.push_word(word.mark, indices.len());
+                }
+                Values::Texts(texts) => word.append_texts(indices, texts, lookup)?,
+            }
+            validity.push_word(word.valid, indices.len());
+            *unusable += word.unusable;
+        }
+        Ok(())
+    }
+}
+
+/// What is found out about up to 64 rows of one column.
+struct Word {
+    valid: u64,
+    /// Inexact integers, or true booleans.
+    mark: u64,
+    unusable: usize,
+}
+
+impl Word {
+    fn append_integers(&mut self, indices: &[u32], values: &mut Vec<i64>, lookup: &Lookup<'_, '_>) {
+        values.extend(indices.iter().enumerate().map(|(bit, &index)| {
+            match lookup.tables.value(index) {
+                Some((Kind::Int, bits)) => {
+                    self.valid |= 1 << bit;
+                    bits as i64
+                }
+                Some((kind, bits)) => {
+                    let integer = to_integer(kind, bits, lookup.string(kind, bits));
+                    let (integer, inexact) = self.usable(bit, integer);
+                    self.mark |= u64::from(inexact) << bit;
+                    integer
+                }
+                None => 0,
+            }
+        }));
+    }
+
+    fn append_reals(&mut self, indices: &[u32], values: &mut Vec<f64>, lookup: &Lookup<'_, '_>) {
+        values.extend(indices.iter().enumerate().map(|(bit, &index)| {
+            let Some((kind, bits)) = lookup.tables.value(index) else {
+                return 0.0;
+            };
+            let real = match kind {
+                Kind::Double => Some(f64::from_bits(bits)).filter(|real| real.is_finite()),
+                _ => to_real(kind, bits, lookup.string(kind, bits)),
+            };
+            self.usable(bit, real)
+        }));
+    }
+
+    fn append_booleans(&mut self, indices: &[u32], lookup: &Lookup<'_, '_>) {
+        for (bit, &index) in indices.iter().enumerate() {
+            if let Some((kind, bits)) = lookup.tables.value(index) {
+                let truth = self.usable(bit, to_boolean(kind, bits));
+                self.mark |= u64::from(truth) << bit;
+            }
+        }
+    }
+
+    fn append_texts(
+        &mut self,
+        indices: &[u32],
+        texts: &mut Vec<u32>,
+        lookup: &mut Lookup<'_, '_>,
+    ) -> Result<(), Unreadable> {
+        for (bit, &index) in indices.iter().enumerate() {
+            let text = match lookup.tables.value(index) {
+                Some((Kind::Interned, bits)) => self.usable(bit, Some(bits as u32)),
+                Some((Kind::String, bits)) => {
+                    let text = lookup.intern(index, bits)?;
+                    self.usable(bit, Some(text))
+                }
+                Some(_) => self.usable(bit, None),
+                None => 0,
+            };
+            texts.push(text);
+        }
+        Ok(())
+    }
+
+    /// Notes whether a value that is there can be used; if not, it is null.
+    #[inline]
+    fn usable<T: Default>(&mut self, bit: usize, value: Option<T>) -> T {
+        self.valid |= u64::from(value.is_some()) << bit;
+        self.unusable += usize::from(value.is_none());
+        value.unwrap_or_default()
+    }
+}
+
+impl Lookup<'_, '_> {
+    /// The content of a string value, and nothing for others.
+    fn string(&self, kind: Kind, bits: u64) -> &[u8] {
+        match kind {
+            Kind::String => {
+                let (start, end) = string_span(bits);
+                self.tile.between(start, end).bytes()
+            }
+            Kind::Interned => self.strings.get(bits as u32).unwrap_or_default().as_bytes(),
+            _ => &[],
+        }
+    }
+
+    #[cold]
+    fn intern(&mut self, index: u32, bits: u64) -> Result<u32, Unreadable> {
+        let (start, end) = string_span(bits);
+        let string = as_str(self.tile.between(start, end))?;
+        self.budget.charge(Strings::cost(string.len()))?;
+        let text = self.strings.intern(string);
+        self.tables.set_interned(index, text);
+        Ok(text)
+    }
+}
+
+impl Bits {
+    fn reserve(&mut self, rows: usize, budget: &mut Budget) -> Result<(), Exhausted> {
+        budget.reserve(self.words_mut(), rows.div_ceil(64))
+    }
+}
