@@ -79,27 +79,33 @@ pub(crate) fn tile_path(folder: &Path, tile: TileId) -> PathBuf {
 
 /// A store that takes tiles one by one.
 #[derive(Debug)]
-pub enum TileStore {
-    /// A folder with a file `{z}/{x}/{y}.mvt` for each tile, empty ones too: a folder holds
-    /// exactly its files.
+pub struct TileStore(Kind);
+
+#[derive(Debug)]
+enum Kind {
     Folder(PathBuf),
-    /// An MBTiles archive, where an empty tile is one within the bounds that is not there.
     Archive(Archive),
 }
 
 impl TileStore {
-    /// Chooses by the name: an archive when it ends in `.mbtiles`, else a folder.
+    /// Starts a store: an MBTiles archive where the name ends in `.mbtiles`, else a folder with a
+    /// file `{z}/{x}/{y}.mvt` for each tile.
+    ///
+    /// A folder holds a file of no bytes for an empty tile, since it holds exactly its files; an
+    /// archive holds all tiles within its bounds and leaves the empty ones out. An archive appears
+    /// under its name, in place of an older one, when it is finished and not before.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Archive`] when there is such a file already or it cannot be made.
+    /// [`StoreError`] when it cannot be made.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
         let is_archive = path.extension().is_some_and(|extension| extension == "mbtiles");
-        if is_archive {
-            Archive::create(path).map(Self::Archive)
+        let kind = if is_archive {
+            Kind::Archive(Archive::create(path)?)
         } else {
-            Ok(Self::Folder(path.to_owned()))
-        }
+            Kind::Folder(path.to_owned())
+        };
+        Ok(Self(kind))
     }
 
     /// Stores a tile.
@@ -108,10 +114,10 @@ impl TileStore {
     ///
     /// [`StoreError`] when it cannot be written; a full disk, for example.
     pub fn put(&mut self, tile: TileId, bytes: &[u8]) -> Result<(), StoreError> {
-        match self {
-            Self::Folder(folder) => write_file(&tile_path(folder, tile), bytes),
-            Self::Archive(_) if bytes.is_empty() => Ok(()),
-            Self::Archive(archive) => archive.put(tile, bytes),
+        match &self.0 {
+            Kind::Folder(folder) => write_file(&tile_path(folder, tile), bytes),
+            Kind::Archive(_) if bytes.is_empty() => Ok(()),
+            Kind::Archive(archive) => archive.put(tile, bytes),
         }
     }
 
@@ -121,18 +127,16 @@ impl TileStore {
     ///
     /// [`StoreError::Archive`] when the archive cannot be completed.
     pub fn finish(self, world: &World, tileset: Tileset) -> Result<(), StoreError> {
-        match self {
-            Self::Folder(_) => Ok(()),
-            Self::Archive(archive) => archive.finish(&metadata(world, tileset)),
+        match self.0 {
+            Kind::Folder(_) => Ok(()),
+            Kind::Archive(archive) => archive.finish(metadata(world, tileset)),
         }
     }
 }
 
 /// An MBTiles 1.3 archive that is being written.
-///
-/// It appears under its name when it is complete, and not before.
 #[derive(Debug)]
-pub struct Archive {
+struct Archive {
     path: PathBuf,
     unfinished: PathBuf,
     connection: Connection,
@@ -141,9 +145,6 @@ pub struct Archive {
 impl Archive {
     fn create(path: &Path) -> Result<Self, StoreError> {
         let io_error = |source| StoreError::Io { path: path.to_owned(), source };
-        if path.exists() {
-            return Err(io_error(io::ErrorKind::AlreadyExists.into()));
-        }
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(io_error)?;
         }
@@ -168,11 +169,11 @@ impl Archive {
         Ok(())
     }
 
-    fn finish(self, metadata: &[(&str, String)]) -> Result<(), StoreError> {
+    fn finish(self, metadata: Vec<(&str, String)>) -> Result<(), StoreError> {
         let Self { path, unfinished, connection } = self;
         let complete = || {
             for entry in metadata {
-                connection.execute("INSERT INTO metadata VALUES (?, ?)", (entry.0, &entry.1))?;
+                connection.execute("INSERT INTO metadata VALUES (?, ?)", entry)?;
             }
             connection.execute_batch(FINISH)
         };

@@ -105,14 +105,14 @@ impl World {
         }
         let by_density = || plan.images.div_ceil(IMAGES_A_TILE).isqrt() + 1;
         let side = plan.side_tiles.map_or_else(by_density, u64::from);
-        let centre = TileId::containing(IMAGE_ZOOM, GridPoint::nearest_to(plan.centre));
+        let middle = TileId::containing(IMAGE_ZOOM, GridPoint::nearest_to(plan.centre));
         let no_fit = PlanError::Side {
             side,
             lon: plan.centre.lon(),
             lat: plan.centre.lat(),
         };
-        let first_x = first_tile(centre.x(), side).ok_or(no_fit.clone())?;
-        let first_y = first_tile(centre.y(), side).ok_or(no_fit)?;
+        let first_x = first_tile(middle.x(), side).ok_or(no_fit.clone())?;
+        let first_y = first_tile(middle.y(), side).ok_or(no_fit)?;
         let mut world = Self {
             seed: plan.seed,
             centre: plan.centre,
@@ -122,7 +122,7 @@ impl World {
             metres_a_pixel: metres_a_pixel(plan.centre),
             image_ends: Vec::new(),
         };
-        world.share_out(plan.images, centre);
+        world.share_out(plan.images);
         Ok(world)
     }
 
@@ -134,6 +134,11 @@ impl World {
     /// Side of the square in tiles.
     pub fn side_tiles(&self) -> u32 {
         self.side
+    }
+
+    /// The tile in the middle of the square, the densest of its city.
+    pub fn middle(&self) -> TileId {
+        TileId::containing(IMAGE_ZOOM, GridPoint::nearest_to(self.centre))
     }
 
     /// All tiles of the square, row by row from the north-west.
@@ -158,14 +163,15 @@ impl World {
 
     /// Gives each cell its share of the images, in proportion to what it is expected to hold; the
     /// rounding of running totals makes the shares add up.
-    fn share_out(&mut self, images: u64, centre: TileId) {
+    fn share_out(&mut self, images: u64) {
+        let middle = self.middle();
         let density = Density::new(self.seed, self.side.into());
         let mut expected = 0;
         let running_totals: Vec<u64> = self
             .tile_ids()
             .map(|tile| {
-                let offset = |tile: u32, centre: u32| tile as i32 - centre as i32;
-                let (dx, dy) = (offset(tile.x(), centre.x()), offset(tile.y(), centre.y()));
+                let offset = |tile: u32, middle: u32| tile as i32 - middle as i32;
+                let (dx, dy) = (offset(tile.x(), middle.x()), offset(tile.y(), middle.y()));
                 expected += density.images_expected(dx, dy);
                 expected
             })
