@@ -60,7 +60,7 @@ impl From<crate::budget::Exhausted> for Unreadable {
 pub(crate) struct Rules {
     pub projection: Projection,
     /// Version 1 leaves the sequence of commands open: several `MoveTo` in a point, a `ClosePath`
-    /// after a line, steps of no length, rings in any direction.
+    /// after a line and any count of it, steps of no length, rings in any direction.
     pub version: u32,
 }
 
@@ -169,9 +169,10 @@ impl Path<'_> {
     }
 
     /// Ends a ring (4.3.3.3).
-    fn close_path(&mut self) -> Result<(), Unreadable> {
+    fn close_path(&mut self, rules: &Rules) -> Result<(), Unreadable> {
         match self.command()? {
             (CLOSE_PATH, 1) => Ok(()),
+            (CLOSE_PATH, _) if rules.version == 1 => Ok(()),
             // 4.3.3.3 "MUST have a command count of 1"
             (CLOSE_PATH, _) => Err(FeatureBreach::ClosePathCount.into()),
             _ => Err(FeatureBreach::CommandOutOfSequence.into()),
@@ -244,7 +245,7 @@ fn decode_lines(path: &mut Path<'_>, rules: &Rules, shapes: &mut Shapes) -> Resu
             shapes.push_vertex(projection.x(x), projection.y(y));
         })?;
         if rules.version == 1 && path.closes() {
-            path.close_path()?;
+            path.close_path(rules)?;
             shapes.push_vertex(first_x, first_y);
         }
         shapes.end_part();
@@ -308,7 +309,7 @@ fn decode_ring(
         last = (x, y);
         shapes.push_vertex(projection.x(x), projection.y(y));
     })?;
-    path.close_path()?;
+    path.close_path(rules)?;
     double_area += cross(last, first);
     Ok(Ring {
         double_area,

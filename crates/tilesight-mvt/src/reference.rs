@@ -340,7 +340,7 @@ fn check_command(
     match (in_sequence, enough) {
         (false, _) => Err(FeatureBreach::CommandOutOfSequence),
         // 4.3.3.3 "MUST have a command count of 1"
-        (true, _) if id == 7 && count != 1 => Err(FeatureBreach::ClosePathCount),
+        (true, _) if id == 7 && count != 1 && version == 2 => Err(FeatureBreach::ClosePathCount),
         (true, false) => Err(FeatureBreach::PositionCount),
         (true, true) => Ok(()),
     }

@@ -5,17 +5,22 @@ use std::str::FromStr;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
+use jiff::{Span, Timestamp, Unit};
 
 /// Milliseconds in a day.
 const DAY_MS: i64 = 86_400_000;
+
+/// Day 0.
+const EPOCH: Date = Date::constant(1970, 1, 1);
 
 /// Last millisecond of the year 9999; tiles hold garbage beyond it.
 const MAX_KNOWN_MS: i64 = 253_402_300_799_999;
 
 /// Keeps a capture time that can be one: 1970 to 9999, and not 0, which means unknown.
 pub(crate) fn known_ms(captured_at_ms: i64) -> Option<i64> {
-    (1..=MAX_KNOWN_MS).contains(&captured_at_ms).then_some(captured_at_ms)
+    (1..=MAX_KNOWN_MS)
+        .contains(&captured_at_ms)
+        .then_some(captured_at_ms)
 }
 
 /// A stretch of time as a date names it: first and last millisecond, both included, in UTC.
@@ -43,7 +48,9 @@ pub struct Period {
 
 /// A text that names no date.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a date: write 2023, 2023-05, 2023-05-01, 2023-05-01T10:30:00Z or milliseconds since 1970")]
+#[error(
+    "{0:?} is not a date: write 2023, 2023-05, 2023-05-01, 2023-05-01T10:30:00Z or milliseconds since 1970"
+)]
 pub struct ParsePeriodError(String);
 
 impl FromStr for Period {
@@ -66,10 +73,13 @@ impl fmt::Display for Period {
 /// assert_eq!(tilesight_query::rfc3339(1_706_745_600_000), "2024-02-01T00:00:00.000Z");
 /// ```
 pub fn rfc3339(ms: i64) -> String {
-    match Timestamp::from_millisecond(ms) {
-        Ok(timestamp) => format!("{timestamp:.3}"),
-        Err(_) => ms.to_string(),
-    }
+    let Some(date) = date_of(day_of(ms)) else {
+        return ms.to_string();
+    };
+    let of_day = ms.rem_euclid(DAY_MS);
+    let (hours, minutes) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    let (seconds, millis) = (of_day / 1_000 % 60, of_day % 1_000);
+    format!("{date}T{hours:02}:{minutes:02}:{seconds:02}.{millis:03}Z")
 }
 
 fn parse(text: &str) -> Option<Period> {
@@ -92,7 +102,10 @@ fn milliseconds(text: &str) -> Option<Period> {
         return None;
     }
     let ms = text.parse().ok()?;
-    Some(Period { first_ms: ms, last_ms: ms })
+    Some(Period {
+        first_ms: ms,
+        last_ms: ms,
+    })
 }
 
 fn from_days(first_day: &str, length: Span) -> Option<Period> {
@@ -102,22 +115,38 @@ fn from_days(first_day: &str, length: Span) -> Option<Period> {
         Ok(beyond) => start_ms(beyond)? - 1,
         Err(_) => MAX_KNOWN_MS,
     };
-    Some(Period { first_ms: start_ms(first)?, last_ms })
+    Some(Period {
+        first_ms: start_ms(first)?,
+        last_ms,
+    })
 }
 
 fn start_ms(day: Date) -> Option<i64> {
-    let midnight = day.to_zoned(TimeZone::UTC).ok()?;
-    Some(midnight.timestamp().as_millisecond())
+    let days = EPOCH.until((Unit::Day, day)).ok()?.get_days();
+    Some(i64::from(days) * DAY_MS)
+}
+
+/// The date of a day given by its number since 1970.
+fn date_of(day: i64) -> Option<Date> {
+    EPOCH.checked_add(Span::new().try_days(day).ok()?).ok()
 }
 
 fn from_time(text: &str) -> Option<Period> {
     // A timestamp first: a civil time would drop the offset without a word.
     let timestamp = match text.parse::<Timestamp>() {
         Ok(timestamp) => timestamp,
-        Err(_) => text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp(),
+        Err(_) => text
+            .parse::<DateTime>()
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .ok()?
+            .timestamp(),
     };
     let first_ms = timestamp.as_millisecond();
-    Some(Period { first_ms, last_ms: first_ms + precision_ms(text)? - 1 })
+    Some(Period {
+        first_ms,
+        last_ms: first_ms + precision_ms(text)? - 1,
+    })
 }
 
 /// How long the moment is that a text `YYYY-MM-DDTHH…` names: an hour, a minute, a second or a
@@ -149,8 +178,7 @@ pub(crate) fn day_of(ms: i64) -> i64 {
 
 /// The calendar period that holds a day given by its number since 1970.
 pub(crate) fn period_of_day(day: i64, unit: Calendar) -> Option<Period> {
-    let start = Timestamp::from_millisecond(day.checked_mul(DAY_MS)?).ok()?;
-    let date = start.to_zoned(TimeZone::UTC).date();
+    let date = date_of(day)?;
     let (first, length) = match unit {
         Calendar::Day => (date, Span::new().days(1)),
         Calendar::Month => (date.first_of_month(), Span::new().months(1)),
@@ -172,35 +200,74 @@ mod tests {
     #[test]
     fn partial_dates_mean_their_whole_period() {
         check("2023", "2023-01-01T00:00:00.000Z/2023-12-31T23:59:59.999Z");
-        check("2023-12", "2023-12-01T00:00:00.000Z/2023-12-31T23:59:59.999Z");
-        check("2024-02-29", "2024-02-29T00:00:00.000Z/2024-02-29T23:59:59.999Z");
+        check(
+            "2023-12",
+            "2023-12-01T00:00:00.000Z/2023-12-31T23:59:59.999Z",
+        );
+        check(
+            "2024-02-29",
+            "2024-02-29T00:00:00.000Z/2024-02-29T23:59:59.999Z",
+        );
         check("9999", "9999-01-01T00:00:00.000Z/9999-12-31T23:59:59.999Z");
     }
 
     #[test]
     fn times_mean_their_minute_second_or_millisecond() {
-        check("2023-05-01T10:30", "2023-05-01T10:30:00.000Z/2023-05-01T10:30:59.999Z");
-        check("2023-05-01T10:30Z", "2023-05-01T10:30:00.000Z/2023-05-01T10:30:59.999Z");
-        check("2023-05-01T10:30:15", "2023-05-01T10:30:15.000Z/2023-05-01T10:30:15.999Z");
-        check("2023-05-01 10:30:15Z", "2023-05-01T10:30:15.000Z/2023-05-01T10:30:15.999Z");
-        check("2023-05-01T10:30:15.250Z", "2023-05-01T10:30:15.250Z/2023-05-01T10:30:15.250Z");
+        check(
+            "2023-05-01T10:30",
+            "2023-05-01T10:30:00.000Z/2023-05-01T10:30:59.999Z",
+        );
+        check(
+            "2023-05-01T10:30Z",
+            "2023-05-01T10:30:00.000Z/2023-05-01T10:30:59.999Z",
+        );
+        check(
+            "2023-05-01T10:30:15",
+            "2023-05-01T10:30:15.000Z/2023-05-01T10:30:15.999Z",
+        );
+        check(
+            "2023-05-01 10:30:15Z",
+            "2023-05-01T10:30:15.000Z/2023-05-01T10:30:15.999Z",
+        );
+        check(
+            "2023-05-01T10:30:15.250Z",
+            "2023-05-01T10:30:15.250Z/2023-05-01T10:30:15.250Z",
+        );
     }
 
     #[test]
     fn offsets_count() {
-        check("2023-05-01T10:30:00+03:00", "2023-05-01T07:30:00.000Z/2023-05-01T07:30:00.999Z");
-        check("2023-05-01T10:30-02:00", "2023-05-01T12:30:00.000Z/2023-05-01T12:30:59.999Z");
+        check(
+            "2023-05-01T10:30:00+03:00",
+            "2023-05-01T07:30:00.000Z/2023-05-01T07:30:00.999Z",
+        );
+        check(
+            "2023-05-01T10:30-02:00",
+            "2023-05-01T12:30:00.000Z/2023-05-01T12:30:59.999Z",
+        );
     }
 
     #[test]
     fn milliseconds_are_an_instant() {
-        check("1682935815250", "2023-05-01T10:10:15.250Z/2023-05-01T10:10:15.250Z");
+        check(
+            "1682935815250",
+            "2023-05-01T10:10:15.250Z/2023-05-01T10:10:15.250Z",
+        );
         check("0", "1970-01-01T00:00:00.000Z/1970-01-01T00:00:00.000Z");
     }
 
     #[test]
     fn what_names_no_date_is_refused() {
-        for wrong in ["", "23", "2023-13", "2023-02-30", "20230501", "2023-05-01T25:00", "yesterday", "99999999999999999999"] {
+        for wrong in [
+            "",
+            "23",
+            "2023-13",
+            "2023-02-30",
+            "20230501",
+            "2023-05-01T25:00",
+            "yesterday",
+            "99999999999999999999",
+        ] {
             let refused = wrong.parse::<Period>();
             if wrong == "23" {
                 assert!(refused.is_ok(), "23 ms");

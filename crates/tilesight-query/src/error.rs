@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tilesight_tile::{GridBox, GridPoint, TileId};
+use tilesight_tile::{Bbox, TileId};
 
 use crate::schema::Tileset;
 
@@ -13,6 +13,9 @@ pub enum Error {
     /// The place touches tiles that the dataset does not hold.
     #[error(transparent)]
     NotHeld(#[from] NotHeld),
+    /// Everything was asked for, and there is no tile of the kind at all.
+    #[error("nothing of the tileset {name} is held; get it with `tilesight fetch --tileset {name} …`", name = .0.option_name())]
+    NoTileset(Tileset),
     /// A radius, field of view or heading that is not a number or out of range.
     #[error("{name} {value} is not within {range} (for example {example})")]
     OutOfRange {
@@ -26,7 +29,9 @@ pub enum Error {
         example: &'static str,
     },
     /// Map features were asked who is looking at something.
-    #[error("map features look at nothing: ask `images` for a looking-at place, or features near it")]
+    #[error(
+        "map features look at nothing: ask `images` for a looking-at place, or features near it"
+    )]
     FeaturesLookAtNothing,
     /// More rows than a dataset can number.
     #[error("{0} rows are more than one dataset can hold (4,294,967,294); split the region")]
@@ -58,30 +63,34 @@ pub struct NotHeld {
     /// The first missing tile.
     pub example: TileId,
     /// A box around the place.
-    pub bounds: GridBox,
+    pub bounds: Bbox,
 }
 
 impl std::error::Error for NotHeld {}
 
 impl fmt::Display for NotHeld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { missing, wanted, example, .. } = self;
-        write!(f, "{missing} of the {wanted} tiles of this place are not held (")?;
+        let Self {
+            missing,
+            wanted,
+            example,
+            ..
+        } = self;
+        write!(
+            f,
+            "{missing} of the {wanted} tiles of this place are not held ("
+        )?;
         if self.failed > 0 {
             write!(f, "{} of them failed; ", self.failed)?;
         }
         let tileset = self.tileset.option_name();
-        write!(f, "the first is {tileset} {example}); get them with `tilesight fetch")?;
+        write!(
+            f,
+            "the first is {tileset} {example}); get them with `tilesight fetch"
+        )?;
         if self.tileset != Tileset::Images {
             write!(f, " --tileset {tileset}")?;
         }
-        let [west, south, east, north] = degrees_around(&self.bounds);
-        write!(f, " --bbox {west:.5},{south:.5},{east:.5},{north:.5} -o STORE.mbtiles`")
+        write!(f, " --bbox {} -o STORE.mbtiles`", self.bounds)
     }
-}
-
-fn degrees_around(bounds: &GridBox) -> [f64; 4] {
-    let northwest = GridPoint { x: bounds.min_x, y: bounds.min_y }.to_lon_lat();
-    let southeast = GridPoint { x: bounds.max_x, y: bounds.max_y }.to_lon_lat();
-    [northwest.lon(), southeast.lat(), southeast.lon(), northwest.lat()]
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::grid::{lat_of_y, lon_of_x, x_of_lon, y_of_lat};
+use crate::predicates::meets_box;
 use crate::{Error, GridPoint, LonLat};
 
 /// A box on the grid: inclusive ranges of columns and rows, never empty, never across the
@@ -27,6 +28,16 @@ impl GridBox {
         max_x: u32::MAX,
         max_y: u32::MAX,
     };
+
+    /// The box of a single position.
+    pub const fn at(point: GridPoint) -> Self {
+        Self {
+            min_x: point.x,
+            min_y: point.y,
+            max_x: point.x,
+            max_y: point.y,
+        }
+    }
 
     /// Tells whether a position lies in the box, edges included.
     pub const fn contains(&self, point: GridPoint) -> bool {
@@ -63,6 +74,14 @@ pub struct Bbox {
 }
 
 impl Bbox {
+    /// The whole world.
+    pub const WORLD: Self = Self {
+        west: -180.0,
+        south: -90.0,
+        east: 180.0,
+        north: 90.0,
+    };
+
     /// Checks a box in degrees: west, south, east, north (RFC 7946, section 5).
     ///
     /// # Errors
@@ -130,6 +149,18 @@ impl Bbox {
         in_columns && self.south <= lat && lat <= self.north
     }
 
+    /// Tells whether any part of a segment lies in the box, edges included. The ends are positions
+    /// of the grid, the segment is straight in degrees and does not cross the antimeridian.
+    pub fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool {
+        let segment = [a.degrees(), b.degrees()];
+        let meets = |west, east| meets_box(segment, [[west, self.south], [east, self.north]]);
+        if self.west <= self.east {
+            meets(self.west, self.east)
+        } else {
+            meets(self.west, 180.0) || meets(-180.0, self.east)
+        }
+    }
+
     /// Turns the box into exact ranges of grid columns and rows: none when no grid position lies
     /// in it, two when it crosses the antimeridian, else one. The western one comes first.
     pub fn grid_boxes(&self) -> impl Iterator<Item = GridBox> + Clone + use<> {
@@ -190,9 +221,14 @@ fn up_to(first: u32, beyond: Option<u32>) -> Option<(u32, u32)> {
     }
 }
 
+/// The first row south of a latitude; 2³² when there is none.
+pub(crate) fn first_row_south_of(lat: f64) -> u64 {
+    first_where(y_of_lat(lat), |y| lat_of_y(y) < lat).map_or(1 << 32, u64::from)
+}
+
 /// Finds the first grid coordinate for which a monotone predicate holds, starting from a guess
 /// that floating point has put within a few units of it.
-fn first_where(guess: f64, holds: impl Fn(u32) -> bool) -> Option<u32> {
+pub(crate) fn first_where(guess: f64, holds: impl Fn(u32) -> bool) -> Option<u32> {
     let mut at = guess.clamp(0.0, u32::MAX as f64) as u32;
     while !holds(at) {
         at = at.checked_add(1)?;
@@ -244,6 +280,19 @@ mod tests {
                 north: 60.0
             }
         );
+    }
+
+    #[test]
+    fn segments_meet_boxes_that_hold_neither_end() {
+        let at = |lon, lat| GridPoint::nearest_to(LonLat::new(lon, lat).unwrap());
+        let gate = Bbox::from_degrees(24.94, 60.16, 24.94, 60.18).unwrap();
+        assert!(gate.meets_segment(at(24.93, 60.17), at(24.95, 60.17)));
+        assert!(!gate.meets_segment(at(24.93, 60.17), at(24.95, 60.2)));
+        assert!(!gate.meets_segment(at(24.93, 60.17), at(24.939, 60.17)));
+        let across = Bbox::from_degrees(179.0, -1.0, -179.0, 1.0).unwrap();
+        assert!(across.meets_segment(at(179.5, -2.0), at(179.5, 2.0)));
+        assert!(across.meets_segment(at(-179.5, -2.0), at(-179.5, 2.0)));
+        assert!(!across.meets_segment(at(-178.5, -2.0), at(-178.5, 2.0)));
     }
 
     proptest! {

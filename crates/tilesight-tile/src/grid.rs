@@ -8,7 +8,7 @@ use crate::Error;
 pub const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
 /// Side of the world grid.
-const GRID_SIDE: f64 = 4_294_967_296.0;
+pub(crate) const GRID_SIDE: f64 = 4_294_967_296.0;
 
 /// A position in degrees on WGS 84, checked when it is made: finite, longitude within −180…180,
 /// latitude within −90…90.
@@ -81,6 +81,13 @@ impl GridPoint {
             x: x as u32,
             y: y as u32,
         }
+    }
+}
+
+impl GridPoint {
+    /// Longitude and latitude as the predicates take them.
+    pub(crate) fn degrees(self) -> [f64; 2] {
+        [lon_of_x(self.x), lat_of_y(self.y)]
     }
 }
 

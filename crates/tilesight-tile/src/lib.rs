@@ -16,16 +16,34 @@
 //! # Ok::<(), tilesight_tile::Error>(())
 //! ```
 //!
-//! This crate is pure arithmetic: it knows nothing of bytes, HTTP or Mapillary.
+//! A [`Region`] is checked where it comes in, from GeoJSON or coordinates, and defines what is
+//! inside; a [`PreparedRegion`] answers the same fast. [`cover_bbox`], [`cover_region`] and
+//! [`cover_circle`] find the tiles of a place, and [`TileRows`] compares them with those at hand.
+//!
+//! This crate is pure arithmetic: it knows GeoJSON as text, but nothing of tiles' bytes,
+//! HTTP or Mapillary.
 
 #![forbid(unsafe_code)]
 
 mod bbox;
+mod cover;
 mod error;
 mod grid;
+mod predicates;
+mod prepared;
+#[cfg(test)]
+mod real_areas;
+mod region;
+#[cfg(test)]
+mod test_shapes;
 mod tile_id;
+mod tile_rows;
 
 pub use bbox::{Bbox, GridBox};
+pub use cover::{CoverError, cover_bbox, cover_circle, cover_region, estimate_region};
 pub use error::Error;
 pub use grid::{EARTH_RADIUS_M, GridPoint, LonLat, haversine_m, initial_bearing_deg};
+pub use prepared::{LocalRegion, PreparedRegion, Relation};
+pub use region::{Region, RegionError, RegionFault};
 pub use tile_id::TileId;
+pub use tile_rows::TileRows;

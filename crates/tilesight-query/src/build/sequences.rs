@@ -1,0 +1,268 @@
+//! Sequences: their images in capture order, and their lines.
+
+use rayon::prelude::*;
+use tilesight_tile::{GridBox, GridPoint, TileId, haversine_m};
+
+use super::part::{Part, RawPiece};
+use super::{Numbers, PartNumbers, checked_count};
+use crate::coverage::Coverage;
+use crate::error::Error;
+use crate::images::{Images, NONE, UNKNOWN_MS, bounds_of};
+use crate::index::{PackedTree, Ranked, sort_spatially};
+use crate::schema::DATA_ZOOM;
+use crate::sequence::line::{Place, lines_of};
+use crate::sequence::{Lines, SequenceFacts, Sequences};
+
+/// Sequence features of all parts, ordered by sequence, with the dataset's numbers.
+pub(super) struct RawPieces {
+    pieces: Vec<RawPiece>,
+    run_ends: Vec<usize>,
+    x: Vec<u32>,
+    y: Vec<u32>,
+}
+
+impl RawPieces {
+    pub(super) fn collect(parts: &[Part], numbers: &Numbers) -> Result<Self, Error> {
+        checked_count(parts.iter().map(|part| part.lines.x.len()).sum())?;
+        let mut all = Self {
+            pieces: vec![],
+            run_ends: vec![],
+            x: vec![],
+            y: vec![],
+        };
+        for (part, numbers) in parts.iter().zip(&numbers.parts) {
+            all.append(part, numbers);
+        }
+        all.pieces.sort_by_key(|piece| piece.sequence);
+        Ok(all)
+    }
+
+    fn append(&mut self, part: &Part, numbers: &PartNumbers) {
+        let (runs_before, vertices_before) = (self.run_ends.len(), self.x.len());
+        self.x.extend_from_slice(&part.lines.x);
+        self.y.extend_from_slice(&part.lines.y);
+        self.run_ends
+            .extend(part.lines.run_ends.iter().map(|end| vertices_before + end));
+        self.pieces
+            .extend(part.lines.pieces.iter().map(|piece| RawPiece {
+                sequence: numbers.sequences.of(piece.sequence),
+                organization: numbers.organizations.of(piece.organization),
+                creator: numbers.creators.of(piece.creator),
+                first_run: runs_before + piece.first_run,
+                beyond_run: runs_before + piece.beyond_run,
+                ..*piece
+            }));
+    }
+
+    fn of_sequence(&self, sequence: u32) -> &[RawPiece] {
+        let first = self
+            .pieces
+            .partition_point(|piece| piece.sequence < sequence);
+        let rest = &self.pieces[first..];
+        &rest[..rest.partition_point(|piece| piece.sequence == sequence)]
+    }
+
+    fn run(&self, run: usize) -> (&[u32], &[u32]) {
+        let start = run.checked_sub(1).map_or(0, |before| self.run_ends[before]);
+        let vertices = start..self.run_ends[run];
+        (&self.x[vertices.clone()], &self.y[vertices])
+    }
+}
+
+/// Groups images into sequences and stitches their lines.
+pub(super) fn build(
+    images: &Images,
+    pieces: &RawPieces,
+    coverage: &Coverage,
+) -> Result<Sequences, Error> {
+    let count = images.sequence_ids.len();
+    let (row_starts, mut rows) = rows_by_sequence(&images.columns.sequence, count);
+    sort_by_capture(images, &row_starts, &mut rows);
+    let drafts: Vec<Draft> = (0..count)
+        .into_par_iter()
+        .map(|sequence| {
+            let rows = &rows[row_starts[sequence] as usize..row_starts[sequence + 1] as usize];
+            Draft::new(images, rows, pieces, sequence as u32, coverage)
+        })
+        .collect();
+    checked_count(drafts.iter().map(Draft::vertices).sum())?;
+    let (by_place, tree) = pack(&drafts);
+    Ok(Sequences {
+        row_starts,
+        rows,
+        facts: drafts.iter().map(|draft| draft.facts).collect(),
+        lines: Lines::collect(drafts.iter().map(|draft| draft.parts.as_slice())),
+        by_place,
+        tree,
+    })
+}
+
+/// Rows grouped by sequence, ascending: where each group starts, and the rows.
+fn rows_by_sequence(sequence_of_row: &[u32], count: usize) -> (Vec<u32>, Vec<u32>) {
+    let mut starts = vec![0; count + 1];
+    for &sequence in sequence_of_row.iter().filter(|&&sequence| sequence != NONE) {
+        starts[sequence as usize + 1] += 1;
+    }
+    for i in 0..count {
+        starts[i + 1] += starts[i];
+    }
+    let mut next = starts.clone();
+    let mut rows = vec![0; starts[count] as usize];
+    for (row, &sequence) in (0..).zip(sequence_of_row) {
+        if sequence != NONE {
+            let at = &mut next[sequence as usize];
+            rows[*at as usize] = row;
+            *at += 1;
+        }
+    }
+    (starts, rows)
+}
+
+/// Orders the rows of each sequence by (capture time, id), unknown times last.
+fn sort_by_capture(images: &Images, row_starts: &[u32], rows: &mut [u32]) {
+    let columns = &images.columns;
+    let key = |row: u32| {
+        let time = columns.captured_at_ms[row as usize];
+        (time == UNKNOWN_MS, time, columns.id[row as usize])
+    };
+    let mut groups = Vec::with_capacity(row_starts.len());
+    let mut rest = rows;
+    for ends in row_starts.windows(2) {
+        let (group, after) = rest.split_at_mut((ends[1] - ends[0]) as usize);
+        groups.push(group);
+        rest = after;
+    }
+    groups
+        .into_par_iter()
+        .for_each(|group| group.sort_unstable_by_key(|&row| key(row)));
+}
+
+/// A sequence before its columns are joined with the others'.
+struct Draft {
+    facts: SequenceFacts,
+    parts: Vec<Vec<GridPoint>>,
+    /// Around the images and the line; none where there is neither.
+    bounds: Option<GridBox>,
+}
+
+impl Draft {
+    fn new(
+        images: &Images,
+        rows: &[u32],
+        all: &RawPieces,
+        sequence: u32,
+        coverage: &Coverage,
+    ) -> Self {
+        let pieces = most_detailed(all.of_sequence(sequence), !rows.is_empty());
+        let points: Vec<_> = rows
+            .iter()
+            .map(|&row| images.columns.point(row as usize))
+            .map(Place::of)
+            .collect();
+        let runs: Vec<_> = pieces
+            .iter()
+            .flat_map(|piece| (piece.first_run..piece.beyond_run).map(move |run| (piece, run)))
+            .map(|(piece, run)| (piece.tile, all.run(run)))
+            .collect();
+        let parts = lines_of(&points, &runs, |a, b| coverage.holds_between(a, b));
+        let facts = SequenceFacts {
+            length_m: length_m(&parts),
+            ..facts_of(images, rows, &pieces)
+        };
+        Self {
+            facts,
+            bounds: bounds(&points, &parts),
+            parts,
+        }
+    }
+
+    fn vertices(&self) -> usize {
+        self.parts.iter().map(Vec::len).sum()
+    }
+}
+
+/// The pieces that make the line: those of zoom 14 where the sequence is known there, else those
+/// of the deepest zoom.
+fn most_detailed(pieces: &[RawPiece], has_images: bool) -> Vec<RawPiece> {
+    let deepest = pieces.iter().map(|piece| piece.tile.z()).max();
+    let zoom = if has_images { Some(DATA_ZOOM) } else { deepest };
+    pieces
+        .iter()
+        .filter(|piece| Some(piece.tile.z()) == zoom)
+        .copied()
+        .collect()
+}
+
+fn facts_of(images: &Images, rows: &[u32], pieces: &[RawPiece]) -> SequenceFacts {
+    let columns = &images.columns;
+    let mut facts = SequenceFacts::UNKNOWN;
+    for &row in rows {
+        let row = row as usize;
+        let time = columns.captured_at_ms[row];
+        facts.add(
+            columns.flags[row],
+            columns.organization[row],
+            columns.creator[row],
+        );
+        facts.add_time(time);
+    }
+    for piece in pieces {
+        facts.add(piece.flags, piece.organization, piece.creator);
+        if rows.is_empty() {
+            facts.add_time(piece.captured_at_ms);
+        }
+    }
+    facts
+}
+
+fn length_m(parts: &[Vec<GridPoint>]) -> f64 {
+    let degrees = |point: &GridPoint| point.to_lon_lat();
+    parts
+        .iter()
+        .flat_map(|part| part.windows(2))
+        .map(|ends| haversine_m(degrees(&ends[0]), degrees(&ends[1])))
+        .sum()
+}
+
+fn bounds(points: &[Place], parts: &[Vec<GridPoint>]) -> Option<GridBox> {
+    let all = || {
+        points
+            .iter()
+            .map(|place| place.point)
+            .chain(parts.iter().flatten().copied())
+    };
+    let xs: Vec<u32> = all().map(|point| point.x).collect();
+    let ys: Vec<u32> = all().map(|point| point.y).collect();
+    bounds_of(&xs, &ys)
+}
+
+/// Packs the tree over the sequences that lie anywhere, in spatial order of their centres.
+fn pack(drafts: &[Draft]) -> (Vec<u32>, PackedTree<()>) {
+    let mut order: Vec<Ranked> = (0..)
+        .zip(drafts)
+        .filter_map(|(rank, draft)| {
+            let b = draft.bounds?;
+            let (x, y) = (
+                u32::midpoint(b.min_x, b.max_x),
+                u32::midpoint(b.min_y, b.max_y),
+            );
+            Some(Ranked { x, y, rank })
+        })
+        .collect();
+    sort_spatially(&mut order);
+    let by_place: Vec<u32> = order.iter().map(|row| row.rank).collect();
+    let boxes: Vec<_> = by_place
+        .iter()
+        .filter_map(|&i| Some((drafts[i as usize].bounds?, ())))
+        .collect();
+    (by_place, PackedTree::new(boxes.into_iter()))
+}
+
+impl Place {
+    fn of(point: GridPoint) -> Self {
+        Self {
+            point,
+            tile: TileId::containing(DATA_ZOOM, point),
+        }
+    }
+}

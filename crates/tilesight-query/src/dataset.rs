@@ -1,0 +1,334 @@
+//! A dataset, and the questions it answers about images.
+
+use rayon::prelude::*;
+use tilesight_tile::{LonLat, initial_bearing_deg};
+
+use crate::answer::{Answer, Count};
+use crate::count::{GroupBy, GroupCount, Grouping};
+use crate::coverage::{Coverage, Need};
+use crate::error::{Error, NotHeld};
+use crate::features::Features;
+use crate::filter::ImageFilter;
+use crate::images::{ImageSummary, Images};
+use crate::index::{Hit, Sight, Target};
+use crate::place::{Candidates, Table};
+use crate::query::{ImageQuery, Kind, Place};
+use crate::rows::Image;
+use crate::schema::Tileset;
+use crate::selection::Selection;
+use crate::sequence::Sequences;
+
+/// What questions about images need.
+const IMAGES: Need = Need::Rows(Tileset::Images);
+
+/// Images, sequences and map features of some tiles, indexed in memory.
+///
+/// Made from decoded tiles with [`build`](crate::build::build), or from images with
+/// [`from_images`](Self::from_images). Every question borrows it and may be asked from many
+/// threads at once.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    pub(crate) images: Images,
+    pub(crate) sequences: Sequences,
+    pub(crate) features: Features,
+    pub(crate) coverage: Coverage,
+    pub(crate) overview_points: u64,
+}
+
+impl Dataset {
+    /// Finds images.
+    ///
+    /// # Returns
+    ///
+    /// A [`Selection`] of between none and all images, each once: for boxes and regions in the
+    /// dataset's own spatial order, which is the same every time; nearest first, then by id,
+    /// where the place has a target. Nothing found is an empty selection, not an error.
+    ///
+    /// # Units
+    ///
+    /// Places are in degrees on WGS 84 and metres by haversine on a sphere of 6,371,008.8 m,
+    /// everything closed: edges, radii, dates and headings include their ends. Positions are
+    /// known to one pixel of a tile, about 0.6 m × cos φ.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotHeld`] when the place touches tiles that the dataset does not hold and the
+    /// query does not [allow that](ImageQuery::allow_partial): an unknown place is never reported
+    /// as an empty one. [`Error::OutOfRange`] for a radius, heading or field of view that cannot
+    /// be. Retrying helps with neither.
+    ///
+    /// # Cost
+    ///
+    /// O(log n + k) for k rows found among n, without I/O; nearest-first answers sort their rows.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tilesight_query::{Dataset, Image, ImageQuery, Place};
+    /// use tilesight_tile::LonLat;
+    ///
+    /// let data = Dataset::from_images([
+    ///     Image { compass_angle_deg: Some(90.0), ..Image::at(1, 24.9380, 60.1699) }, // looks east
+    ///     Image { compass_angle_deg: Some(270.0), ..Image::at(2, 24.9381, 60.1699) }, // looks west
+    /// ])?;
+    /// let door = LonLat::new(24.9384, 60.1699)?;
+    /// let found = data.images(&ImageQuery {
+    ///     place: Place::looking_at(door),
+    ///     ..ImageQuery::default()
+    /// })?;
+    /// let image = found.iter().next().expect("one image looks at the door");
+    /// assert_eq!((found.len(), image.id), (1, 1));
+    /// assert_eq!(image.distance_m.map(f64::round), Some(22.0));
+    /// # Ok::<(), tilesight_query::Error>(())
+    /// ```
+    ///
+    /// # Source
+    ///
+    /// The `image` layer of Mapillary's tiles.
+    pub fn images(&self, query: &ImageQuery) -> Result<Selection<'_>, Error> {
+        let missing = self.missing(&query.place, query.allow_partial)?;
+        let filter = ImageFilter::new(&query.filter, &self.images)?;
+        let mut answer = self.find_images(&query.place, &filter)?;
+        let missing =
+            missing.or(self.missing_beyond(&query.place, &answer, query.allow_partial)?);
+        answer.truncate(query.limit.unwrap_or(usize::MAX));
+        Ok(Selection {
+            images: &self.images,
+            answer,
+            missing,
+        })
+    }
+
+    /// Counts the images that [`images`](Self::images) would find, without listing them where
+    /// the place is a box or a region: what lies wholly inside is counted by the block.
+    ///
+    /// # Errors
+    ///
+    /// As [`images`](Self::images).
+    pub fn count_images(&self, query: &ImageQuery) -> Result<u64, Error> {
+        if !matches!(
+            query.place,
+            Place::Everywhere | Place::Bbox(_) | Place::Region(_)
+        ) {
+            return Ok(self.images(query)?.len() as u64);
+        }
+        self.missing(&query.place, query.allow_partial)?;
+        let filter = ImageFilter::new(&query.filter, &self.images)?;
+        let mut count = Count::default();
+        self.table()
+            .visit(&query.place, &filter, &self.candidates(&filter), &mut count);
+        Ok(query
+            .limit
+            .map_or(count.0, |limit| count.0.min(limit as u64)))
+    }
+
+    /// Counts the images that [`images`](Self::images) would find, by day, month, year,
+    /// organization, creator or kind.
+    ///
+    /// # Returns
+    ///
+    /// A count for each group that has images, ascending; last those of which the property is
+    /// not known.
+    ///
+    /// # Errors
+    ///
+    /// As [`images`](Self::images).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tilesight_query::{Dataset, GroupBy, Image, ImageQuery};
+    ///
+    /// let data = Dataset::from_images([
+    ///     Image { captured_at_ms: Some(1_682_935_815_250), ..Image::at(1, 24.9, 60.1) },
+    ///     Image::at(2, 24.9, 60.1),
+    /// ])?;
+    /// let counts = data.count_images_by(&ImageQuery::default(), GroupBy::Year)?;
+    /// let lines: Vec<_> = counts.iter().map(ToString::to_string).collect();
+    /// assert_eq!(lines, ["2023: 1", "unknown: 1"]);
+    /// # Ok::<(), tilesight_query::Error>(())
+    /// ```
+    pub fn count_images_by(
+        &self,
+        query: &ImageQuery,
+        by: GroupBy,
+    ) -> Result<Vec<GroupCount>, Error> {
+        let mut grouping = Grouping::new(&self.images, by);
+        for row in self.images(query)?.rows() {
+            grouping.add(row);
+        }
+        Ok(grouping.into_counts())
+    }
+
+    /// Answers many questions on all threads.
+    ///
+    /// # Returns
+    ///
+    /// An answer each, in the order of the questions, the same as [`images`](Self::images) gives.
+    ///
+    /// # Errors
+    ///
+    /// That of the first question that has one.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tilesight_query::{Dataset, Image, ImageQuery, Place};
+    /// use tilesight_tile::LonLat;
+    ///
+    /// let data = Dataset::from_images([Image::at(1, 24.93, 60.17), Image::at(2, 24.99, 60.17)])?;
+    /// let doors = [LonLat::new(24.94, 60.17)?, LonLat::new(24.98, 60.17)?];
+    /// let nearest = doors.map(|target| ImageQuery {
+    ///     place: Place::Nearest { target, k: 1, radius_m: None },
+    ///     ..ImageQuery::default()
+    /// });
+    /// let found = data.images_each(&nearest)?;
+    /// let ids: Vec<i64> = found.iter().flat_map(|selection| selection.ids()).collect();
+    /// assert_eq!(ids, [1, 2]);
+    /// # Ok::<(), tilesight_query::Error>(())
+    /// ```
+    pub fn images_each(&self, queries: &[ImageQuery]) -> Result<Vec<Selection<'_>>, Error> {
+        let answers: Vec<_> = queries.par_iter().map(|query| self.images(query)).collect();
+        answers.into_iter().collect()
+    }
+
+    /// Looks up one image by its id.
+    ///
+    /// O(log n). Nothing is said of tiles that are not held: an id has no place.
+    pub fn image(&self, id: i64) -> Option<Image<'_>> {
+        self.images.row_of(id).map(|row| self.images.get(row))
+    }
+
+    /// Finds rows, whether or not the place is held.
+    pub(crate) fn find_images(
+        &self,
+        place: &Place,
+        filter: &ImageFilter<'_>,
+    ) -> Result<Answer, Error> {
+        let found = self.table().find(place, filter, &self.candidates(filter))?;
+        match (place, found) {
+            (
+                Place::LookingAt {
+                    target, fov_deg, ..
+                },
+                Answer::Hits(hits),
+            ) => {
+                let view = View::new(*target, *fov_deg)?;
+                Ok(Answer::Hits(
+                    hits.into_iter()
+                        .filter_map(|hit| self.seen(&view, hit))
+                        .collect(),
+                ))
+            }
+            (_, found) => Ok(found),
+        }
+    }
+
+    fn table(&self) -> Table<'_, ImageSummary> {
+        Table {
+            points: self.images.points(),
+            tree: &self.images.tree,
+        }
+    }
+
+    /// Ids and sequences are looked up; the tree knows nothing of them.
+    fn candidates(&self, filter: &ImageFilter<'_>) -> Candidates {
+        let mut rows: Vec<u32> = if let Some(ids) = filter.ids() {
+            ids.iter()
+                .filter_map(|&id| self.images.row_of(id))
+                .collect()
+        } else if let Some(sequences) = filter.sequences() {
+            sequences
+                .iter()
+                .flat_map(|&sequence| self.sequences.rows(sequence))
+                .copied()
+                .collect()
+        } else {
+            return Candidates::All;
+        };
+        rows.sort_unstable();
+        Candidates::Rows(rows)
+    }
+
+    /// The hit with bearing and offset, if the image shows the target.
+    fn seen(&self, view: &View, hit: Hit) -> Option<Hit> {
+        let row = hit.row as usize;
+        let point = self.images.columns.point(row);
+        if point == view.target.point() {
+            return Some(hit);
+        }
+        let bearing_deg = initial_bearing_deg(point.to_lon_lat(), view.target.position());
+        let heading = self.images.columns.compass_angle_deg(row);
+        let offset_deg = heading.map(|heading| offset_deg(heading, bearing_deg));
+        let is_pano = self.images.columns.kind(row) == Some(Kind::Pano);
+        let shows = is_pano || offset_deg.is_some_and(|offset| offset <= view.half_fov_deg);
+        shows.then_some(Hit {
+            sight: Some(Sight {
+                bearing_deg,
+                offset_deg,
+            }),
+            ..hit
+        })
+    }
+
+    /// What is missing of a place before it is searched.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotHeld`] with it, unless a partial answer will do.
+    fn missing(&self, place: &Place, allow_partial: bool) -> Result<Option<NotHeld>, Error> {
+        partial(self.coverage.missing(IMAGES, place)?, allow_partial)
+    }
+
+    /// What is missing of the circle through the last of the nearest rows.
+    fn missing_beyond(
+        &self,
+        place: &Place,
+        answer: &Answer,
+        allow_partial: bool,
+    ) -> Result<Option<NotHeld>, Error> {
+        let missing = self.coverage.missing_of_nearest(IMAGES, place, answer)?;
+        partial(missing, allow_partial)
+    }
+}
+
+/// Lets something be missing, or not.
+pub(crate) fn partial(
+    missing: Option<NotHeld>,
+    allow_partial: bool,
+) -> Result<Option<NotHeld>, Error> {
+    match missing {
+        Some(missing) if !allow_partial => Err(missing.into()),
+        missing => Ok(missing),
+    }
+}
+
+/// A target to look at, and how far off the heading it may be.
+struct View {
+    target: Target,
+    half_fov_deg: f64,
+}
+
+impl View {
+    fn new(target: LonLat, fov_deg: f64) -> Result<Self, Error> {
+        if fov_deg > 0.0 && fov_deg <= 360.0 {
+            return Ok(Self {
+                target: Target::new(target),
+                half_fov_deg: fov_deg / 2.0,
+            });
+        }
+        let (range, example) = ("more than 0 and up to 360 degrees", "100");
+        Err(Error::OutOfRange {
+            name: "field of view",
+            value: fov_deg,
+            range,
+            example,
+        })
+    }
+}
+
+/// How far two directions lie apart, 0…180 degrees.
+pub(crate) fn offset_deg(a_deg: f64, b_deg: f64) -> f64 {
+    let around = (a_deg - b_deg).abs();
+    around.min(360.0 - around)
+}

@@ -1,0 +1,334 @@
+//! Filters, made ready to be asked of nodes, of blocks of rows and of single rows.
+
+use std::ops::Range;
+
+use crate::date::Period;
+use crate::error::Error;
+use crate::images::{
+    ImageColumns, ImageSummary, Images, NONE, OrdinalSummary, UNKNOWN_MS, bloom_bit, flag_of,
+};
+use crate::index::{Match, RowFilter, mask_of};
+use crate::query::Filter;
+
+/// A [`Filter`] whose ids have been looked up in the dictionaries of one dataset.
+pub(crate) struct ImageFilter<'a> {
+    columns: &'a ImageColumns,
+    /// First and last capture time; later than the mark of the unknown, which never pass.
+    captured_ms: Option<(i64, i64)>,
+    /// The flag that is asked for.
+    kind: Option<u8>,
+    organizations: Option<OrdinalSet>,
+    creators: Option<OrdinalSet>,
+    heading: Option<HeadingRange>,
+    sequences: Option<OrdinalSet>,
+    /// Ascending.
+    ids: Option<Vec<i64>>,
+}
+
+impl<'a> ImageFilter<'a> {
+    /// Looks up what a filter names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfRange`] when a heading is not within 0…360.
+    pub(crate) fn new(filter: &Filter, images: &'a Images) -> Result<Self, Error> {
+        let ordinals = |ids: &[i64], find: &dyn Fn(i64) -> Option<u32>| {
+            (!ids.is_empty()).then(|| OrdinalSet::new(ids.iter().filter_map(|&id| find(id))))
+        };
+        Ok(Self {
+            columns: &images.columns,
+            captured_ms: known_between(filter.since, filter.until),
+            kind: filter.kind.map(|kind| flag_of(Some(kind))),
+            organizations: ordinals(&filter.organizations, &|id| {
+                images.organization_ids.find(id)
+            }),
+            creators: ordinals(&filter.creators, &|id| images.creator_ids.find(id)),
+            heading: filter.heading.map(HeadingRange::new).transpose()?,
+            sequences: (!filter.sequences.is_empty()).then(|| {
+                OrdinalSet::new(
+                    filter
+                        .sequences
+                        .iter()
+                        .filter_map(|id| images.sequence_ids.find(id)),
+                )
+            }),
+            ids: (!filter.ids.is_empty()).then(|| sorted(&filter.ids)),
+        })
+    }
+
+    /// The sequences asked for, if any are.
+    pub(crate) fn sequences(&self) -> Option<&[u32]> {
+        self.sequences.as_ref().map(|set| set.members.as_slice())
+    }
+
+    /// The ids asked for, ascending, if any are.
+    pub(crate) fn ids(&self) -> Option<&[i64]> {
+        self.ids.as_deref()
+    }
+
+    /// Tells whether a row passes.
+    pub(crate) fn passes(&self, row: u32) -> bool {
+        self.mask(row as usize..row as usize + 1) == 1
+    }
+
+    /// Tells whether something passes of which only these properties are known.
+    pub(crate) fn passes_properties(&self, properties: &Properties) -> bool {
+        let within = |set: &Option<OrdinalSet>, ordinal| {
+            set.as_ref().is_none_or(|set| set.contains(ordinal))
+        };
+        self.heading.is_none()
+            && self.ids.is_none()
+            && self.captured_ms.is_none_or(|(first, last)| {
+                properties.captured_at_ms >= first && properties.captured_at_ms <= last
+            })
+            && self.kind.is_none_or(|flag| properties.flags & flag != 0)
+            && within(&self.organizations, properties.organization)
+            && within(&self.creators, properties.creator)
+            && within(&self.sequences, properties.sequence)
+    }
+}
+
+/// What is known of a sequence without its images.
+pub(crate) struct Properties {
+    pub(crate) captured_at_ms: i64,
+    pub(crate) flags: u8,
+    pub(crate) organization: u32,
+    pub(crate) creator: u32,
+    pub(crate) sequence: u32,
+}
+
+impl RowFilter<ImageSummary> for ImageFilter<'_> {
+    fn classify(&self, summary: &ImageSummary) -> Match {
+        let of_rows = if self.heading.is_some() || self.sequences.is_some() || self.ids.is_some() {
+            Match::Some
+        } else {
+            Match::All
+        };
+        of_rows
+            .and(
+                self.captured_ms
+                    .map_or(Match::All, |range| classify_time(range, summary)),
+            )
+            .and(
+                self.kind
+                    .map_or(Match::All, |flag| classify_flag(flag, summary)),
+            )
+            .and(classify_set(
+                self.organizations.as_ref(),
+                &summary.organizations,
+            ))
+            .and(classify_set(self.creators.as_ref(), &summary.creators))
+    }
+
+    fn mask(&self, rows: Range<usize>) -> u64 {
+        let len = rows.len();
+        let columns = self.columns;
+        let mut mask = mask_of(len, |_| true);
+        if let Some((first, last)) = self.captured_ms {
+            let times = &columns.captured_at_ms[rows.clone()];
+            mask &= mask_of(len, |i| (first <= times[i]) & (times[i] <= last));
+        }
+        if let Some(flag) = self.kind {
+            let flags = &columns.flags[rows.clone()];
+            mask &= mask_of(len, |i| flags[i] & flag != 0);
+        }
+        if let Some(heading) = &self.heading {
+            let angles = &columns.compass_angle_deg[rows.clone()];
+            mask &= mask_of(len, |i| heading.contains(angles[i]));
+        }
+        let sets = [
+            (&self.organizations, &columns.organization),
+            (&self.creators, &columns.creator),
+            (&self.sequences, &columns.sequence),
+        ];
+        for (set, column) in sets {
+            if let Some(set) = set {
+                let ordinals = &column[rows.clone()];
+                mask &= set.mask(ordinals);
+            }
+        }
+        if let Some(ids) = &self.ids {
+            let column = &columns.id[rows];
+            mask &= mask_of(len, |i| ids.binary_search(&column[i]).is_ok());
+        }
+        mask
+    }
+}
+
+/// The known times between two periods, both included; nothing when any will do, known or not.
+pub(crate) fn known_between(since: Option<Period>, until: Option<Period>) -> Option<(i64, i64)> {
+    if since.is_none() && until.is_none() {
+        return None;
+    }
+    let first = since.map_or(i64::MIN, |period| period.first_ms);
+    let last = until.map_or(i64::MAX, |period| period.last_ms);
+    Some((first.max(UNKNOWN_MS + 1), last))
+}
+
+fn classify_time((first, last): (i64, i64), summary: &ImageSummary) -> Match {
+    if summary.latest_ms < first || summary.earliest_ms > last {
+        Match::None
+    } else if first <= summary.earliest_ms && summary.latest_ms <= last {
+        Match::All
+    } else {
+        Match::Some
+    }
+}
+
+fn classify_flag(flag: u8, summary: &ImageSummary) -> Match {
+    if summary.any_flags & flag == 0 {
+        Match::None
+    } else if summary.all_flags & flag != 0 {
+        Match::All
+    } else {
+        Match::Some
+    }
+}
+
+fn classify_set(set: Option<&OrdinalSet>, summary: &OrdinalSummary) -> Match {
+    let Some(set) = set else { return Match::All };
+    if let Some(single) = summary.single() {
+        return if set.contains(single) {
+            Match::All
+        } else {
+            Match::None
+        };
+    }
+    if summary.may_meet(set.bloom, set.min(), set.max()) {
+        Match::Some
+    } else {
+        Match::None
+    }
+}
+
+/// Some rows of a dictionary.
+pub(crate) struct OrdinalSet {
+    /// Ascending, each once.
+    members: Vec<u32>,
+    bloom: u64,
+}
+
+impl OrdinalSet {
+    pub(crate) fn new(members: impl IntoIterator<Item = u32>) -> Self {
+        let members = sorted(&members.into_iter().collect::<Vec<_>>());
+        let bloom = members
+            .iter()
+            .fold(0, |bloom, &ordinal| bloom | bloom_bit(ordinal));
+        Self { members, bloom }
+    }
+
+    fn min(&self) -> u32 {
+        self.members.first().copied().unwrap_or(NONE)
+    }
+
+    fn max(&self) -> u32 {
+        self.members.last().copied().unwrap_or(0)
+    }
+
+    pub(crate) fn contains(&self, ordinal: u32) -> bool {
+        self.members.binary_search(&ordinal).is_ok()
+    }
+
+    /// Judges up to 64 ordinals: bit `i` for ordinal `i`.
+    pub(crate) fn mask(&self, ordinals: &[u32]) -> u64 {
+        match self.members[..] {
+            [only] => mask_of(ordinals.len(), |i| ordinals[i] == only),
+            _ => mask_of(ordinals.len(), |i| self.contains(ordinals[i])),
+        }
+    }
+
+    /// Tells whether a node may hold, or holds only, members of the set.
+    pub(crate) fn classify(&self, summary: &OrdinalSummary) -> Match {
+        classify_set(Some(self), summary)
+    }
+}
+
+fn sorted<T: Ord + Copy>(values: &[T]) -> Vec<T> {
+    let mut values = values.to_vec();
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+/// Headings from one to another, clockwise, both included.
+#[derive(Debug, Clone, Copy)]
+struct HeadingRange {
+    from_deg: f64,
+    to_deg: f64,
+}
+
+impl HeadingRange {
+    fn new((from_deg, to_deg): (f64, f64)) -> Result<Self, Error> {
+        for value in [from_deg, to_deg] {
+            if !(0.0..=360.0).contains(&value) {
+                let (range, example) =
+                    ("0 to 360 degrees", "350,10 for within 10 degrees of north");
+                return Err(Error::OutOfRange {
+                    name: "heading",
+                    value,
+                    range,
+                    example,
+                });
+            }
+        }
+        Ok(Self { from_deg, to_deg })
+    }
+
+    /// Judges a heading, 0 ≤ heading < 360; one that is not a number is never contained.
+    fn contains(&self, heading_deg: f64) -> bool {
+        let after = heading_deg >= self.from_deg;
+        let before = heading_deg <= self.to_deg;
+        if self.from_deg > self.to_deg {
+            after | before
+        } else {
+            // 360 is north again.
+            (after & before) | (self.to_deg == 360.0 && heading_deg == 0.0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_heading(range: (f64, f64), inside: &[f64], outside: &[f64]) {
+        let range = HeadingRange::new(range).unwrap();
+        for &heading in inside {
+            assert!(range.contains(heading), "{heading} in {range:?}");
+        }
+        for &heading in outside {
+            assert!(!range.contains(heading), "{heading} not in {range:?}");
+        }
+    }
+
+    #[test]
+    fn headings_are_closed_and_wrap_through_north() {
+        check_heading(
+            (10.0, 20.0),
+            &[10.0, 15.0, 20.0],
+            &[9.9, 20.1, 0.0, f64::NAN],
+        );
+        check_heading(
+            (350.0, 10.0),
+            &[350.0, 359.0, 0.0, 10.0],
+            &[349.0, 11.0, f64::NAN],
+        );
+        check_heading((350.0, 360.0), &[350.0, 0.0], &[1.0, 349.0]);
+        check_heading((0.0, 360.0), &[0.0, 180.0, 359.9], &[f64::NAN]);
+    }
+
+    #[test]
+    fn headings_beyond_the_circle_are_refused() {
+        let error = HeadingRange::new((-10.0, 10.0)).unwrap_err().to_string();
+        assert!(error.contains("-10") && error.contains("350,10"), "{error}");
+    }
+
+    #[test]
+    fn a_set_that_was_not_found_holds_nothing() {
+        let empty = OrdinalSet::new([]);
+        assert_eq!(empty.mask(&[0, 1, NONE]), 0);
+        assert_eq!(empty.classify(&OrdinalSummary::of(3)), Match::None);
+        assert_eq!(empty.classify(&OrdinalSummary::of(NONE)), Match::None);
+    }
+}

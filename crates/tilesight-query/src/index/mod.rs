@@ -1,0 +1,20 @@
+//! The packed R-tree: how rows are ordered, what its nodes know, how it is searched.
+//!
+//! Rows lie in blocks of [`LEAF_ROWS`]; a node stands over [`FANOUT`] nodes of the level below,
+//! so that which rows a node covers follows from its number alone.
+
+mod nearest;
+mod order;
+mod search;
+mod tree;
+
+pub(crate) use nearest::{Hit, Points, Sight, Target, nearest, nearest_entries};
+pub(crate) use order::{Ranked, sort_spatially};
+pub(crate) use search::{Anywhere, Match, RowFilter, Shape, Sink, bits, mask_of, search};
+pub(crate) use tree::{BoxGroup, PackedTree, Summary, Verdicts};
+
+/// Rows in a leaf: one bit each in a 64-bit mask.
+pub(crate) const LEAF_ROWS: usize = 64;
+
+/// Children of a node: one bit each in a 16-bit mask.
+pub(crate) const FANOUT: usize = 16;

@@ -1,0 +1,89 @@
+//! Boxes as shapes.
+
+use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat};
+
+use crate::index::{BoxGroup, FANOUT, Shape, Verdicts, mask_of};
+
+/// The exact ranges of columns and rows of a box: one, or two across the antimeridian, or none.
+pub(crate) struct BoxShape {
+    boxes: Vec<GridBox>,
+}
+
+impl BoxShape {
+    pub(crate) fn new(bbox: &Bbox) -> Self {
+        Self {
+            boxes: bbox.grid_boxes().collect(),
+        }
+    }
+
+    /// The positions within a unit of a box, whether or not there are any in it.
+    pub(crate) fn around(bbox: &Bbox) -> Self {
+        let nearest = |lon, lat| LonLat::new(lon, lat).map(GridPoint::nearest_to).ok();
+        // Longitude 180 is column 0, but an edge there is the last one.
+        let column = |lon: f64, point: GridPoint| if lon == 180.0 { u32::MAX } else { point.x };
+        let between = |west, east| {
+            let northwest = nearest(west, bbox.north())?;
+            let southeast = nearest(east, bbox.south())?;
+            Some(GridBox {
+                min_x: column(west, northwest).saturating_sub(1),
+                min_y: northwest.y.saturating_sub(1),
+                max_x: column(east, southeast).saturating_add(1),
+                max_y: southeast.y.saturating_add(1),
+            })
+        };
+        let (west, east) = (bbox.west(), bbox.east());
+        let boxes = if west <= east {
+            [between(west, east), None]
+        } else {
+            [between(west, 180.0), between(-180.0, east)]
+        };
+        Self {
+            boxes: boxes.into_iter().flatten().collect(),
+        }
+    }
+
+    pub(crate) fn contains(&self, point: GridPoint) -> bool {
+        self.boxes.iter().any(|b| b.contains(point))
+    }
+}
+
+impl Shape for BoxShape {
+    fn classify(&self, nodes: &BoxGroup<'_>) -> Verdicts {
+        self.boxes.iter().fold(Verdicts::NONE, |verdicts, b| {
+            verdicts.or(classify(b, nodes))
+        })
+    }
+
+    fn mask(&self, _: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
+        self.boxes
+            .iter()
+            .fold(0, |mask, b| mask | contained(b, xs, ys))
+    }
+}
+
+/// Judges sixteen boxes against one.
+#[inline]
+pub(crate) fn classify(b: &GridBox, nodes: &BoxGroup<'_>) -> Verdicts {
+    let mut verdicts = Verdicts::NONE;
+    for i in 0..FANOUT {
+        let (min_x, max_x) = (nodes.min_x[i], nodes.max_x[i]);
+        let (min_y, max_y) = (nodes.min_y[i], nodes.max_y[i]);
+        let meets =
+            (min_x <= b.max_x) & (max_x >= b.min_x) & (min_y <= b.max_y) & (max_y >= b.min_y);
+        let inside =
+            (min_x >= b.min_x) & (max_x <= b.max_x) & (min_y >= b.min_y) & (max_y <= b.max_y);
+        verdicts.meets |= u16::from(meets) << i;
+        verdicts.inside |= u16::from(inside) << i;
+    }
+    verdicts
+}
+
+/// Judges up to 64 positions by two unsigned comparisons each.
+#[inline]
+fn contained(b: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
+    let (width, height) = (b.max_x - b.min_x, b.max_y - b.min_y);
+    let ys = &ys[..xs.len()];
+    mask_of(xs.len(), |i| {
+        (xs[i].wrapping_sub(b.min_x) <= width) & (ys[i].wrapping_sub(b.min_y) <= height)
+    })
+}

@@ -1,0 +1,64 @@
+//! Circles as shapes.
+
+use tilesight_tile::{GridBox, GridPoint};
+
+use crate::index::{BoxGroup, FANOUT, Shape, Target, Verdicts, bits, mask_of};
+
+/// All positions within a distance of a target, by haversine, the distance included.
+pub(crate) struct Circle<'a> {
+    target: &'a Target,
+    radius_m: f64,
+    /// Squared planar distances: beyond the first nothing lies in the circle, up to the second
+    /// everything does.
+    outside: f64,
+    inside: f64,
+}
+
+impl<'a> Circle<'a> {
+    pub(crate) fn new(target: &'a Target, radius_m: f64) -> Self {
+        let (outside, inside) = (
+            target.outside_squared(radius_m),
+            target.inside_squared(radius_m),
+        );
+        Self {
+            target,
+            radius_m,
+            outside,
+            inside,
+        }
+    }
+
+    pub(crate) fn contains(&self, point: GridPoint) -> bool {
+        self.target.distance_m(point) <= self.radius_m
+    }
+
+    /// Tells whether a box may meet a circle that reaches so near a pole, or so far, that the
+    /// plane does not decide.
+    fn may_meet(&self, bounds: &GridBox) -> bool {
+        self.outside.is_finite() || self.target.lower_bound_m(bounds) <= self.radius_m
+    }
+}
+
+impl Shape for Circle<'_> {
+    fn classify(&self, nodes: &BoxGroup<'_>) -> Verdicts {
+        let mut verdicts = Verdicts::NONE;
+        for i in 0..FANOUT {
+            let bounds = nodes.get(i);
+            let meets = self.target.planar_squared_to(&bounds) <= self.outside;
+            let inside = self.target.planar_squared_across(&bounds) <= self.inside;
+            verdicts.meets |= u16::from(meets && self.may_meet(&bounds)) << i;
+            verdicts.inside |= u16::from(inside) << i;
+        }
+        verdicts
+    }
+
+    fn mask(&self, _: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
+        let ys = &ys[..xs.len()];
+        let planar = |i| self.target.planar_squared(xs[i], ys[i]);
+        let inside = mask_of(xs.len(), |i| planar(i) <= self.inside);
+        let unsure = !inside & mask_of(xs.len(), |i| planar(i) <= self.outside);
+        bits(unsure)
+            .filter(|&i| self.contains(GridPoint { x: xs[i], y: ys[i] }))
+            .fold(inside, |mask, i| mask | 1 << i)
+    }
+}

@@ -1,0 +1,181 @@
+//! Places as they meet lines. Lines, like the edges of regions, are straight in degrees.
+
+use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat, PreparedRegion, haversine_m};
+
+use super::{BoxShape, Circle, RegionShape};
+use crate::index::{BoxGroup, Shape, Target, Verdicts};
+
+/// A place that lines can pass through.
+pub(crate) trait LineShape {
+    /// Judges the boxes around sixteen lines: what lies inside meets the place.
+    fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts;
+
+    /// Tells whether a position lies in the place.
+    fn contains(&self, point: GridPoint) -> bool;
+
+    /// Tells whether any part of a segment lies in the place.
+    fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool;
+}
+
+/// A box. Lines may pass between the grid positions of one that is thinner than the grid, such
+/// as a gate drawn across a road, so degrees decide.
+pub(crate) struct LineBox {
+    bbox: Bbox,
+    shape: BoxShape,
+    /// Every position within a unit of the box.
+    around: BoxShape,
+}
+
+impl LineBox {
+    pub(crate) fn new(bbox: &Bbox) -> Self {
+        Self {
+            bbox: *bbox,
+            shape: BoxShape::new(bbox),
+            around: BoxShape::around(bbox),
+        }
+    }
+}
+
+impl LineShape for LineBox {
+    fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts {
+        let inside = self.shape.classify(boxes).inside;
+        Verdicts {
+            meets: self.around.classify(boxes).meets,
+            inside,
+        }
+    }
+
+    fn contains(&self, point: GridPoint) -> bool {
+        self.shape.contains(point)
+    }
+
+    fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool {
+        self.bbox.meets_segment(a, b)
+    }
+}
+
+/// A region.
+pub(crate) struct LineRegion(RegionShape);
+
+impl LineRegion {
+    pub(crate) fn new(region: PreparedRegion) -> Self {
+        Self(RegionShape(region))
+    }
+}
+
+impl LineShape for LineRegion {
+    fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts {
+        self.0.classify(boxes)
+    }
+
+    fn contains(&self, point: GridPoint) -> bool {
+        self.0.0.contains(point)
+    }
+
+    fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool {
+        self.0.0.meets_segment(a, b)
+    }
+}
+
+/// A circle.
+pub(crate) struct LineCircle<'a> {
+    target: &'a Target,
+    radius_m: f64,
+    circle: Circle<'a>,
+    outside: f64,
+}
+
+impl<'a> LineCircle<'a> {
+    pub(crate) fn new(target: &'a Target, radius_m: f64) -> Self {
+        let circle = Circle::new(target, radius_m);
+        Self {
+            target,
+            radius_m,
+            circle,
+            outside: target.outside_squared(radius_m),
+        }
+    }
+}
+
+impl LineShape for LineCircle<'_> {
+    fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts {
+        self.circle.classify(boxes)
+    }
+
+    fn contains(&self, point: GridPoint) -> bool {
+        self.circle.contains(point)
+    }
+
+    fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool {
+        self.target.planar_squared_to(&box_around(a, b)) <= self.outside
+            && distance_to_segment_m(self.target.position(), a, b) <= self.radius_m
+    }
+}
+
+fn box_around(a: GridPoint, b: GridPoint) -> GridBox {
+    GridBox {
+        min_x: a.x.min(b.x),
+        min_y: a.y.min(b.y),
+        max_x: a.x.max(b.x),
+        max_y: a.y.max(b.y),
+    }
+}
+
+/// Measures the haversine distance from a target to a segment in metres: to the position on it
+/// that is nearest on the plane that touches the globe at the target.
+pub(crate) fn distance_to_segment_m(target: LonLat, a: GridPoint, b: GridPoint) -> f64 {
+    let (a, b) = (a.to_lon_lat(), b.to_lon_lat());
+    let shrink = target.lat().to_radians().cos();
+    let east = |at: LonLat| wrapped_deg(at.lon() - target.lon()) * shrink;
+    let north = |at: LonLat| at.lat() - target.lat();
+    let (dx, dy) = (east(b) - east(a), north(b) - north(a));
+    let squared = dx * dx + dy * dy;
+    let along = if squared > 0.0 {
+        -(east(a) * dx + north(a) * dy) / squared
+    } else {
+        0.0
+    };
+    let along = along.clamp(0.0, 1.0);
+    let between = |a: f64, b: f64| if along == 1.0 { b } else { a + along * (b - a) };
+    LonLat::new(between(a.lon(), b.lon()), between(a.lat(), b.lat()))
+        .map_or(f64::INFINITY, |nearest| haversine_m(target, nearest))
+}
+
+/// A difference of longitudes, the shorter way round.
+fn wrapped_deg(degrees: f64) -> f64 {
+    degrees - 360.0 * (degrees / 360.0).round()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(lon: f64, lat: f64) -> GridPoint {
+        GridPoint::nearest_to(LonLat::new(lon, lat).unwrap())
+    }
+
+    #[track_caller]
+    fn check_distance(target: (f64, f64), a: GridPoint, b: GridPoint, expected: LonLat) {
+        let target = LonLat::new(target.0, target.1).unwrap();
+        let distance = distance_to_segment_m(target, a, b);
+        assert!(
+            (distance - haversine_m(target, expected)).abs() < 0.01,
+            "{distance}"
+        );
+    }
+
+    #[test]
+    fn the_nearest_position_may_be_an_end_or_between() {
+        let (a, b) = (at(24.0, 60.0), at(24.01, 60.0));
+        check_distance((23.99, 60.0), a, b, a.to_lon_lat());
+        check_distance((24.02, 60.001), a, b, b.to_lon_lat());
+        check_distance((24.004, 60.002), a, b, LonLat::new(24.004, 60.0).unwrap());
+        check_distance((24.004, 60.002), a, a, a.to_lon_lat());
+    }
+
+    #[test]
+    fn distances_reach_across_the_antimeridian() {
+        let (a, b) = (at(-179.99, 0.0), at(-179.98, 0.0));
+        check_distance((179.99, 0.0), a, b, a.to_lon_lat());
+    }
+}

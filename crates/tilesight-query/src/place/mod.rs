@@ -1,0 +1,203 @@
+//! Places as shapes, and the questions that any table of positions answers about them.
+
+mod bbox;
+mod circle;
+mod line;
+mod region;
+
+pub(crate) use bbox::BoxShape;
+pub(crate) use circle::Circle;
+pub(crate) use line::{LineBox, LineCircle, LineRegion, LineShape, distance_to_segment_m};
+pub(crate) use region::RegionShape;
+
+use tilesight_tile::{GridBox, GridPoint, LonLat, PreparedRegion};
+
+use crate::answer::{Answer, RowSet};
+use crate::error::Error;
+use crate::index::{
+    Anywhere, Hit, PackedTree, Points, RowFilter, Shape, Sink, Summary, Target, nearest, search,
+};
+use crate::query::Place;
+
+/// Positions and the tree over them.
+#[derive(Clone, Copy)]
+pub(crate) struct Table<'a, S> {
+    pub(crate) points: Points<'a>,
+    pub(crate) tree: &'a PackedTree<S>,
+}
+
+/// Where to look for the rows that may pass a filter.
+pub(crate) enum Candidates {
+    /// In the tree.
+    All,
+    /// Among these rows, which ascend: few, found by their ids or sequences.
+    Rows(Vec<u32>),
+}
+
+impl<S: Summary> Table<'_, S> {
+    /// Finds the rows in a place that pass a filter. A looking-at place is taken as its circle.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfRange`] when a radius is negative or not a number.
+    pub(crate) fn find(
+        &self,
+        place: &Place,
+        filter: &impl RowFilter<S>,
+        candidates: &Candidates,
+    ) -> Result<Answer, Error> {
+        let answer = match place {
+            Place::Everywhere | Place::Bbox(_) | Place::Region(_) => {
+                let mut rows = RowSet::default();
+                self.visit(place, filter, candidates, &mut rows);
+                Answer::Rows(rows)
+            }
+            Place::Near { target, radius_m }
+            | Place::LookingAt {
+                target, radius_m, ..
+            } => Answer::Hits(self.within(*target, checked_radius(*radius_m)?, filter, candidates)),
+            Place::Nearest {
+                target,
+                k,
+                radius_m,
+            } => {
+                let radius_m = radius_m.map_or(Ok(f64::INFINITY), checked_radius)?;
+                Answer::Hits(self.nearest(*target, *k, radius_m, filter, candidates))
+            }
+        };
+        Ok(answer)
+    }
+
+    /// Hands the rows in a place without order of distance to a sink; none of other places.
+    pub(crate) fn visit(
+        &self,
+        place: &Place,
+        filter: &impl RowFilter<S>,
+        candidates: &Candidates,
+        sink: &mut impl Sink,
+    ) {
+        match place {
+            Place::Everywhere => self.visit_shape(&Anywhere, filter, candidates, sink),
+            Place::Bbox(bbox) => {
+                self.visit_shape(&BoxShape::new(bbox), filter, candidates, sink);
+            }
+            Place::Region(region) => {
+                let shape = RegionShape(PreparedRegion::new(region));
+                self.visit_shape(&shape, filter, candidates, sink);
+            }
+            Place::Near { .. } | Place::Nearest { .. } | Place::LookingAt { .. } => {}
+        }
+    }
+
+    fn visit_shape(
+        &self,
+        shape: &impl Shape,
+        filter: &impl RowFilter<S>,
+        candidates: &Candidates,
+        sink: &mut impl Sink,
+    ) {
+        match candidates {
+            Candidates::All => {
+                search(
+                    self.tree,
+                    (self.points.xs, self.points.ys),
+                    shape,
+                    filter,
+                    sink,
+                );
+            }
+            Candidates::Rows(rows) => {
+                for &row in rows {
+                    if self.contains(shape, row) && passes(filter, row) {
+                        sink.range(row..row + 1);
+                    }
+                }
+            }
+        }
+    }
+
+    fn contains(&self, shape: &impl Shape, row: u32) -> bool {
+        let GridPoint { x, y } = self.points.at(row);
+        let bounds = GridBox {
+            min_x: x,
+            min_y: y,
+            max_x: x,
+            max_y: y,
+        };
+        shape.mask(&bounds, &[x], &[y]) == 1
+    }
+
+    fn within(
+        &self,
+        target: LonLat,
+        radius_m: f64,
+        filter: &impl RowFilter<S>,
+        candidates: &Candidates,
+    ) -> Vec<Hit> {
+        let target = Target::new(target);
+        let mut rows = RowSet::default();
+        self.visit_shape(
+            &Circle::new(&target, radius_m),
+            filter,
+            candidates,
+            &mut rows,
+        );
+        self.ranked(&target, rows.iter())
+    }
+
+    fn nearest(
+        &self,
+        target: LonLat,
+        k: usize,
+        radius_m: f64,
+        filter: &impl RowFilter<S>,
+        candidates: &Candidates,
+    ) -> Vec<Hit> {
+        let target = Target::new(target);
+        match candidates {
+            Candidates::All => nearest(self.tree, self.points, &target, k, radius_m, filter),
+            Candidates::Rows(rows) => {
+                let passing = rows.iter().copied().filter(|&row| passes(filter, row));
+                let mut hits = self.ranked(&target, passing);
+                hits.retain(|hit| hit.distance_m <= radius_m);
+                hits.truncate(k);
+                hits
+            }
+        }
+    }
+
+    /// Orders rows by (distance, id).
+    fn ranked(&self, target: &Target, rows: impl Iterator<Item = u32>) -> Vec<Hit> {
+        let hit = |row| Hit {
+            row,
+            distance_m: target.distance_m(self.points.at(row)),
+            sight: None,
+        };
+        let mut hits: Vec<Hit> = rows.map(hit).collect();
+        hits.sort_unstable_by(|a, b| {
+            let id = |hit: &Hit| self.points.ids[hit.row as usize];
+            a.distance_m
+                .total_cmp(&b.distance_m)
+                .then_with(|| id(a).cmp(&id(b)))
+        });
+        hits
+    }
+}
+
+fn passes<S>(filter: &impl RowFilter<S>, row: u32) -> bool {
+    filter.mask(row as usize..row as usize + 1) == 1
+}
+
+/// A radius that a circle can have; infinite is everywhere.
+pub(crate) fn checked_radius(radius_m: f64) -> Result<f64, Error> {
+    if radius_m >= 0.0 {
+        return Ok(radius_m);
+    }
+    let (range, example) = ("0 metres and more", "50");
+    Err(Error::OutOfRange {
+        name: "radius",
+        value: radius_m,
+        range,
+        example,
+    })
+}
