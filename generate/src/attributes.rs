@@ -52,7 +52,9 @@ pub struct SequenceId([u8; 22]);
 impl SequenceId {
     pub(crate) fn keyed(key: &[u64]) -> Self {
         let mut random = Random::keyed(key);
-        Self(std::array::from_fn(|_| ID_LETTERS[random.below(64) as usize]))
+        Self(std::array::from_fn(|_| {
+            ID_LETTERS[random.below(64) as usize]
+        }))
     }
 
     /// The id as text.
@@ -193,6 +195,8 @@ impl Camera {
         let heading = travel_deg + self.facing_deg + sway;
         let turns = (heading / 360.0).floor();
         // Rounding can lift a tiny negative angle to 360 itself.
-        Some(heading - turns * 360.0).filter(|heading| *heading < 360.0).or(Some(0.0))
+        Some(heading - turns * 360.0)
+            .filter(|heading| *heading < 360.0)
+            .or(Some(0.0))
     }
 }

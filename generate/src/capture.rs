@@ -167,7 +167,10 @@ fn draw_length(random: &mut Random) -> u64 {
 /// The part of the world whose people and organizations a cell shares.
 fn region_of(world: &World, cell: Cell) -> u64 {
     let tile = world.tile_of(cell);
-    hash(&[u64::from(tile.x() / REGION_TILES), u64::from(tile.y() / REGION_TILES)])
+    hash(&[
+        u64::from(tile.x() / REGION_TILES),
+        u64::from(tile.y() / REGION_TILES),
+    ])
 }
 
 fn pixel(at: Point, image_id: i64, positions: Positions, metres_a_pixel: f64) -> Pixel {

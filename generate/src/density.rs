@@ -86,7 +86,10 @@ impl Density {
 
 impl City {
     fn images_at(&self, x: f64, y: f64) -> f64 {
-        let (dx, dy) = ((x - self.x) / self.radius_tiles, (y - self.y) / self.radius_tiles);
+        let (dx, dy) = (
+            (x - self.x) / self.radius_tiles,
+            (y - self.y) / self.radius_tiles,
+        );
         let nearness = 1.0 / (1.0 + dx * dx + dy * dy);
         self.peak_images * nearness * nearness * nearness
     }

@@ -75,7 +75,10 @@ impl FeatureRow {
     }
 
     fn pixel(&self) -> Pixel {
-        Pixel { x: self.x, y: self.y }
+        Pixel {
+            x: self.x,
+            y: self.y,
+        }
     }
 }
 
@@ -105,7 +108,9 @@ impl World {
         let mut writer = TileWriter::new();
         if !features.is_empty() {
             writer.push(feature_layer(tile, kind, &features));
-        } else if Random::keyed(&[self.seed, 14, tile.x().into(), tile.y().into()]).chance(WATER_SHARE) {
+        } else if Random::keyed(&[self.seed, 14, tile.x().into(), tile.y().into()])
+            .chance(WATER_SHARE)
+        {
             writer.push(water_layer());
         }
         writer.finish()
@@ -130,7 +135,10 @@ impl World {
         let (roads, tile) = (Roads(self), self.tile_of(cell));
         let from = roads.nearest_road(draw_crossing(self, cell, random));
         let start = roads.position(from);
-        let end = roads.neighbours(from).next().map_or(start, |to| roads.position(to));
+        let end = roads
+            .neighbours(from)
+            .next()
+            .map_or(start, |to| roads.position(to));
         let along = random.unit();
         let mut aside = || {
             let side = random.pick(&[-1.0, 1.0]);

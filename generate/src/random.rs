@@ -1,6 +1,6 @@
 //! Random numbers that depend on nothing but a key, and a shuffle of all integers of a width.
 
-/// A stream of random numbers (SplitMix64), started from a key: the same key, the same numbers,
+/// A stream of random numbers (`SplitMix64`), started from a key: the same key, the same numbers,
 /// whatever was drawn from other streams before and in whichever thread.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
@@ -81,7 +81,7 @@ impl Permutation {
     }
 }
 
-/// The finaliser of SplitMix64.
+/// The finaliser of `SplitMix64`.
 const fn mix(bits: u64) -> u64 {
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

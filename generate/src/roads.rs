@@ -78,8 +78,14 @@ impl Roads<'_> {
             let to = Crossing { column, row };
             (self.holds(to) && self.is_road(from, axis)).then_some(to)
         };
-        let north = Crossing { column, row: row - 1 };
-        let west = Crossing { column: column - 1, row };
+        let north = Crossing {
+            column,
+            row: row - 1,
+        };
+        let west = Crossing {
+            column: column - 1,
+            row,
+        };
         [
             leads_to(column, row - 1, 1, north),
             leads_to(column + 1, row, 0, at),
@@ -117,16 +123,27 @@ impl Roads<'_> {
         if line % CROSSINGS_A_TILE == MAIN_LINE {
             return true;
         }
-        let draw = unit(hash(&[self.0.seed, 3, axis, from.column as u64, from.row as u64]));
+        let draw = unit(hash(&[
+            self.0.seed,
+            3,
+            axis,
+            from.column as u64,
+            from.row as u64,
+        ]));
         draw < 0.9 * self.built_up(from)
     }
 
     /// How far the tile of a crossing is built up, from 0 to 1.
     fn built_up(self, at: Crossing) -> f64 {
         let tile = |line: u32, first: u32| {
-            (line / CROSSINGS_A_TILE).saturating_sub(first).min(self.0.side - 1)
+            (line / CROSSINGS_A_TILE)
+                .saturating_sub(first)
+                .min(self.0.side - 1)
         };
-        let (column, row) = (tile(at.column, self.0.first_x), tile(at.row, self.0.first_y));
+        let (column, row) = (
+            tile(at.column, self.0.first_x),
+            tile(at.row, self.0.first_y),
+        );
         let images = self.0.images_of(Cell(row * self.0.side + column));
         ((images.end - images.start) as f64 / BUILT_UP_IMAGES).min(1.0)
     }
@@ -149,7 +166,10 @@ impl Roads<'_> {
         if period == 1 {
             return corner(0, 0);
         }
-        let (right, down) = (ease(at.column % period, period), ease(at.row % period, period));
+        let (right, down) = (
+            ease(at.column % period, period),
+            ease(at.row % period, period),
+        );
         let north = blend(corner(0, 0), corner(1, 0), right);
         let south = blend(corner(0, 1), corner(1, 1), right);
         blend(north, south, down)

@@ -27,9 +27,18 @@ impl TileView<'_> {
     /// some tiles the order of the layers is the other one, in few every id is a double.
     pub fn encode(self) -> Vec<u8> {
         let draw = |what: u64| {
-            unit(hash(&[self.seed, what, self.id.x().into(), self.id.y().into()]))
+            unit(hash(&[
+                self.seed,
+                what,
+                self.id.x().into(),
+                self.id.y().into(),
+            ]))
         };
-        let ids = if draw(11) < DOUBLE_ID_SHARE { Ids::Doubles } else { Ids::Integers };
+        let ids = if draw(11) < DOUBLE_ID_SHARE {
+            Ids::Doubles
+        } else {
+            Ids::Integers
+        };
         let mut layers = vec![self.sequence_layer(ids), self.image_layer(ids)];
         if draw(12) < 0.3 {
             layers.reverse();
@@ -56,7 +65,13 @@ impl TileView<'_> {
     fn sequence_layer(self, ids: Ids) -> LayerWriter {
         let mut layer = LayerWriter::new("sequence");
         for sequence in &self.captures.sequences {
-            write_sequence(&mut layer, sequence, self.captures.line(sequence), self.id, ids);
+            write_sequence(
+                &mut layer,
+                sequence,
+                self.captures.line(sequence),
+                self.id,
+                ids,
+            );
         }
         layer
     }
@@ -90,12 +105,19 @@ pub(crate) fn write_sequence(
     if parts.is_empty() {
         return;
     }
-    let mut properties = vec![("captured_at", Value::Int(sequence.first_shot.captured_at_ms.unwrap_or(0)))];
+    let mut properties = vec![(
+        "captured_at",
+        Value::Int(sequence.first_shot.captured_at_ms.unwrap_or(0)),
+    )];
     properties.extend(sequence.creator_id.map(|id| ("creator_id", ids.value(id))));
     properties.push(("id", Value::String(sequence.id.as_str())));
     properties.push(("image_id", ids.value(sequence.first_shot.id)));
     properties.push(("is_pano", Value::Bool(sequence.is_pano)));
-    properties.extend(sequence.organization_id.map(|id| ("organization_id", ids.value(id))));
+    properties.extend(
+        sequence
+            .organization_id
+            .map(|id| ("organization_id", ids.value(id))),
+    );
     layer.lines(&parts, &properties);
 }
 
@@ -112,7 +134,11 @@ fn image_properties<'a>(
     properties.extend(sequence.creator_id.map(|id| ("creator_id", ids.value(id))));
     properties.push(("id", ids.value(shot.id)));
     properties.push(("is_pano", Value::Bool(sequence.is_pano)));
-    properties.extend(sequence.organization_id.map(|id| ("organization_id", ids.value(id))));
+    properties.extend(
+        sequence
+            .organization_id
+            .map(|id| ("organization_id", ids.value(id))),
+    );
     if positions == Positions::Computed {
         let quality_score = unit(hash(&[shot.id as u64, 13]));
         properties.push(("quality_score", Value::Double(quality_score)));

@@ -162,8 +162,14 @@ impl Reach {
         let min = |tile: u32| (f64::from(tile) - 1.0) * side + MARGIN_PIXELS;
         let max = |tile: u32| (f64::from(tile) + 2.0) * side - MARGIN_PIXELS;
         Self {
-            min: Point { x: min(tile.x()), y: min(tile.y()) },
-            max: Point { x: max(tile.x()), y: max(tile.y()) },
+            min: Point {
+                x: min(tile.x()),
+                y: min(tile.y()),
+            },
+            max: Point {
+                x: max(tile.x()),
+                y: max(tile.y()),
+            },
         }
     }
 
@@ -175,7 +181,13 @@ impl Reach {
     }
 
     /// Chooses where to go from a crossing: mostly straight on, back only from a dead end.
-    fn next(&self, roads: Roads<'_>, from: Option<Crossing>, at: Crossing, random: &mut Random) -> Crossing {
+    fn next(
+        &self,
+        roads: Roads<'_>,
+        from: Option<Crossing>,
+        at: Crossing,
+        random: &mut Random,
+    ) -> Crossing {
         let mut ways = [at; 4];
         let mut count = 0;
         for way in roads.neighbours(at) {
@@ -187,7 +199,9 @@ impl Reach {
         let ways = &ways[..count];
         let straight = from.map(|from| from.opposite(at));
         match (straight, from) {
-            (Some(straight), _) if ways.contains(&straight) && random.chance(STRAIGHT_CHANCE) => straight,
+            (Some(straight), _) if ways.contains(&straight) && random.chance(STRAIGHT_CHANCE) => {
+                straight
+            }
             (_, Some(from)) if ways.is_empty() => from,
             _ => random.pick(ways),
         }
@@ -197,7 +211,9 @@ impl Reach {
 /// A crossing inside a cell, not on its edge: so it lies inside the world too.
 pub(crate) fn draw_crossing(world: &World, home: Cell, random: &mut Random) -> Crossing {
     let tile = world.tile_of(home);
-    let mut line = |tile: u32| tile * CROSSINGS_A_TILE + 1 + random.below(u64::from(CROSSINGS_A_TILE) - 1) as u32;
+    let mut line = |tile: u32| {
+        tile * CROSSINGS_A_TILE + 1 + random.below(u64::from(CROSSINGS_A_TILE) - 1) as u32
+    };
     Crossing {
         column: line(tile.x()),
         row: line(tile.y()),
