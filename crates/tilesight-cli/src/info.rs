@@ -50,7 +50,8 @@ fn as_json(path: &Path, data: &Dataset) -> Value {
         "overview_points": info.overview_points,
         "bounds": info.bounds,
         "tilesets": info.tilesets.iter().map(tileset_as_json).collect::<Vec<_>>(),
-        "attribution": source.attribution.as_deref().unwrap_or(ATTRIBUTION),
+        "source_attribution": source.attribution,
+        "attribution": ATTRIBUTION,
         "license": LICENSE,
     })
 }
@@ -108,11 +109,10 @@ fn as_text(path: &Path, data: &Dataset) -> String {
             area + &failed,
         );
     }
-    let attribution = source.attribution.as_deref().unwrap_or(ATTRIBUTION);
-    lines.add(
-        "licence",
-        format_args!("{LICENSE}, {}", attribution.escape_debug()),
-    );
+    if let Some(attribution) = &source.attribution {
+        lines.add("attribution", attribution.escape_debug());
+    }
+    lines.add("licence", format_args!("{LICENSE}, {ATTRIBUTION}"));
     lines.text
 }
 
