@@ -105,7 +105,7 @@ fn as_text(path: &Path, data: &Dataset) -> String {
             format!(", {} failed", failed.len())
         };
         lines.add(
-            format_args!("held of {}", tileset.option_name()),
+            &format!("held of {}", tileset.option_name()),
             area + &failed,
         );
     }
@@ -175,9 +175,9 @@ struct Lines {
 }
 
 impl Lines {
-    fn add(&mut self, name: impl ToString, value: impl std::fmt::Display) {
+    fn add(&mut self, name: &str, value: impl std::fmt::Display) {
         // Writing to memory does not fail.
-        let _ = writeln!(self.text, "{:<14} {value}", name.to_string());
+        let _ = writeln!(self.text, "{name:<14} {value}");
     }
 }
 

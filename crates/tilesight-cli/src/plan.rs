@@ -234,7 +234,7 @@ fn either<T>(first: bool, of_first: T, second: bool, of_second: T) -> Option<T> 
 }
 
 fn target(typed: args::Output) -> Target {
-    match typed.output {
+    match typed.target {
         Some(path) if !is_dash(&path) => Target::File {
             path,
             overwrite: typed.overwrite,
@@ -291,7 +291,7 @@ fn groups(by: args::GroupBy, typed: &args::Output, on_terminal: bool) -> Result<
 
 /// The file that the answer goes to, unless that is standard output.
 fn file(typed: &args::Output) -> Option<&Path> {
-    typed.output.as_deref().filter(|path| !is_dash(path))
+    typed.target.as_deref().filter(|path| !is_dash(path))
 }
 
 fn unknown_extension(path: &Path) -> Failure {

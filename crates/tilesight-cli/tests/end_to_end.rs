@@ -1,6 +1,11 @@
 //! The built program on the committed fixtures: every command, place, filter and format, and how
 //! it ends.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where the unexpected begins"
+)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -223,7 +228,10 @@ fn regions_of_every_kind() {
     let quarters = ids("images town --aoi areas/quarters.geojson");
     assert!(!quarters.is_empty());
     let collection = ids("images town --region areas/collection.geojson");
-    assert_eq!(collection, quarters, "the same areas, as fixtures/README.md says");
+    assert_eq!(
+        collection, quarters,
+        "the same areas, as fixtures/README.md says"
+    );
     let district = sorted_ids("images town --aoi areas/district.geojson");
     let around = sorted_ids("images town --bbox 24.934573,60.164475,24.96422,60.173323");
     assert!(!district.is_empty() && district.len() < around.len());
@@ -360,7 +368,7 @@ fn features_by_kind_value_and_date() {
     );
     check(
         "--first-seen-since 2020",
-        count(&|f| first_seen(f) >= "2020".to_owned()),
+        count(&|f| first_seen(f).as_str() >= "2020"),
     );
     check(
         "--last-seen-until 2019",
