@@ -5,10 +5,10 @@ use crate::columns::Columns;
 use crate::error::{Error, FeatureBreach};
 use crate::frame::{Projection, TileFrame};
 use crate::geometry::{self, GeometryType, Needs, Rules, Unreadable};
-use crate::layer::{Messages, RawFeature, RawLayer};
+use crate::layer::{RawFeature, RawLayer};
 use crate::rows::Lookup;
 use crate::schema::LayerSchema;
-use crate::wire::Reader;
+use crate::wire::{Reader, Span};
 
 impl RawLayer<'_> {
     /// Decodes the geometry and the attributes of a schema into `columns`.
@@ -96,32 +96,28 @@ impl<'l, 'c> Decoding<'l, 'c> {
         };
         self.reserve(needs)
             .map_err(|exhausted| self.layer.memory_error(exhausted))?;
-        let mut messages = self.layer.feature_messages();
-        loop {
-            let ahead = messages.clone();
-            let Some(message) = messages.next() else {
-                break;
-            };
+        for (index, message) in self.layer.feature_messages().enumerate() {
             let message = message.map_err(|fault| self.layer.wire_error(fault))?;
-            self.feature(message, ahead)
-                .or_else(|reason| self.leave_out(message, reason))?;
+            if let Err(reason) = self.feature(message, index) {
+                self.leave_out(message, reason)?;
+            }
         }
         self.flush()
-            .or_else(|reason| self.leave_out(self.layer.between(0, 0), reason))
+            .or_else(|reason| self.leave_out(self.layer.at(Span::default()), reason))
     }
 
-    /// `ahead` are the features from this one on.
+    /// Appends the rows of the `index`-th feature, or nothing.
     #[inline]
-    fn feature(&mut self, message: Reader<'_>, ahead: Messages<'_>) -> Result<(), Unreadable> {
+    fn feature(&mut self, message: Reader<'_>, index: usize) -> Result<(), Unreadable> {
         let feature = RawFeature::read(message)?;
-        let (geometry_type, geometry) = check(&feature)?;
-        if let Some(tags) = feature.tags {
-            self.columns
-                .pending
-                .read_tags(tags, self.rules.version, &self.columns.tables)?;
-        }
+        let geometry_type = check(&feature)?;
+        let geometry = message.at(feature.geometry);
+        let Columns {
+            pending, tables, ..
+        } = &mut *self.columns;
+        pending.read_tags(message.at(feature.tags), self.rules.version, tables)?;
         if !(self.measured || is_single_point(geometry_type, geometry, self.rules.version)) {
-            self.make_room(ahead)?;
+            self.make_room(index)?;
         }
         let rows = geometry::decode(
             geometry,
@@ -167,7 +163,7 @@ impl<'l, 'c> Decoding<'l, 'c> {
             ..
         } = &mut *self.columns;
         let mut lookup = Lookup {
-            tile: self.layer.between(0, 0),
+            tile: self.layer.at(Span::default()),
             tables,
             strings,
             budget: &mut self.budget,
@@ -196,17 +192,18 @@ impl<'l, 'c> Decoding<'l, 'c> {
         }
     }
 
-    /// Rows were reserved for one point a feature; this one and those after it need more.
+    /// Rows were reserved for one point a feature; the `index`-th and those after it need more.
     #[cold]
-    fn make_room(&mut self, features: Messages<'_>) -> Result<(), Exhausted> {
+    fn make_room(&mut self, index: usize) -> Result<(), Exhausted> {
         self.measured = true;
         let mut needs = Needs::default();
-        for feature in features
-            .map_while(Result::ok)
-            .map_while(|it| RawFeature::read(it).ok())
-        {
-            if let Ok((geometry_type, geometry)) = check(&feature) {
-                needs.add(geometry, geometry_type);
+        let features = self.layer.feature_messages().skip(index);
+        for message in features.map_while(Result::ok) {
+            let Ok(feature) = RawFeature::read(message) else {
+                break;
+            };
+            if let Ok(geometry_type) = check(&feature) {
+                needs.add(message.at(feature.geometry), geometry_type);
             }
         }
         self.reserve(needs)
@@ -223,7 +220,7 @@ impl<'l, 'c> Decoding<'l, 'c> {
 
 /// What a feature must have (specification, section 4.2).
 #[inline]
-fn check<'a>(feature: &RawFeature<'a>) -> Result<(GeometryType, Reader<'a>), FeatureBreach> {
+fn check(feature: &RawFeature) -> Result<GeometryType, FeatureBreach> {
     if feature.repeats {
         return Err(FeatureBreach::RepeatedField);
     }
@@ -231,10 +228,10 @@ fn check<'a>(feature: &RawFeature<'a>) -> Result<(GeometryType, Reader<'a>), Fea
     // this geometry type"
     let geometry_type = feature.geometry_type.ok_or(FeatureBreach::UnknownType)?;
     // 4.2 "A feature MUST contain a geometry field"
-    match feature.geometry {
-        Some(geometry) if !geometry.is_empty() => Ok((geometry_type, geometry)),
-        _ => Err(FeatureBreach::MissingGeometry),
+    if feature.geometry.start == feature.geometry.end {
+        return Err(FeatureBreach::MissingGeometry);
     }
+    Ok(geometry_type)
 }
 
 /// Whether a feature is sure to make no more than one row without parts.

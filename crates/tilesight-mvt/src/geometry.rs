@@ -74,25 +74,20 @@ pub(crate) fn decode(
     rules: &Rules,
     shapes: &mut Shapes,
 ) -> Result<usize, Unreadable> {
-    let mut path = Path {
-        integers: geometry,
-        x: 0,
-        y: 0,
-    };
-    let mark = shapes.mark();
-    let decoded = match geometry_type {
-        GeometryType::Point => return decode_points(&mut path, rules, shapes),
-        GeometryType::Linestring => decode_lines(&mut path, rules, shapes),
-        GeometryType::Polygon => decode_rings(&mut path, rules, shapes),
-    };
-    match decoded {
-        Ok(()) => shapes.end_row(&mark, geometry_type),
-        Err(_) => shapes.truncate(&mark),
+    if geometry_type == GeometryType::Point {
+        // What nearly all points are: MoveTo once, and its two parameters.
+        if let Some((MOVE_TO_ONCE, x, y)) = geometry.short_triple() {
+            let (x, y) = (i64::from(zigzag32(x)), i64::from(zigzag32(y)));
+            shapes.push_point(rules.projection.x(x), rules.projection.y(y));
+            return Ok(1);
+        }
+        return decode_points(geometry, rules, shapes);
     }
-    decoded.map(|()| 1)
+    decode_parts(geometry, geometry_type, rules, shapes).map(|()| 1)
 }
 
 const MOVE_TO: u32 = 1;
+const MOVE_TO_ONCE: u32 = MOVE_TO | 1 << 3;
 const LINE_TO: u32 = 2;
 const CLOSE_PATH: u32 = 7;
 
@@ -103,7 +98,16 @@ struct Path<'a> {
     y: i64,
 }
 
-impl Path<'_> {
+impl<'a> Path<'a> {
+    /// The cursor is at (0, 0) for the first command.
+    fn new(integers: Reader<'a>) -> Self {
+        Self {
+            integers,
+            x: 0,
+            y: 0,
+        }
+    }
+
     /// Reads a command that must be there (4.3.1).
     #[inline]
     fn command(&mut self) -> Result<(u32, u32), Unreadable> {
@@ -130,7 +134,7 @@ impl Path<'_> {
         if self.integers.is_empty() {
             return Err(FeatureBreach::CountTooLarge.into());
         }
-        Ok(zigzag32(self.integers.long_varint()? as u32))
+        Ok(zigzag32(self.integers.varint32()?))
     }
 
     /// Begins a line or ring: a `MoveTo` with a count of 1 (4.3.4.3, 4.3.4.4).
@@ -188,22 +192,22 @@ impl Path<'_> {
     }
 }
 
-/// 4.3.4.2: a single `MoveTo` with a count greater than 0.
-#[inline]
+/// The rows of a point or multipoint.
+#[inline(never)]
 fn decode_points(
-    path: &mut Path<'_>,
+    geometry: Reader<'_>,
     rules: &Rules,
     shapes: &mut Shapes,
 ) -> Result<usize, Unreadable> {
     let mark = shapes.mark();
-    let decoded = push_points(path, rules, shapes);
+    let decoded = push_points(&mut Path::new(geometry), rules, shapes);
     if decoded.is_err() {
         shapes.truncate(&mark);
     }
     decoded
 }
 
-#[inline]
+/// 4.3.4.2: a single `MoveTo` with a count greater than 0.
 fn push_points(
     path: &mut Path<'_>,
     rules: &Rules,
@@ -232,6 +236,27 @@ fn push_points(
             return Err(FeatureBreach::CommandOutOfSequence.into());
         }
     }
+}
+
+/// The row of a line or polygon.
+#[inline(never)]
+fn decode_parts(
+    geometry: Reader<'_>,
+    geometry_type: GeometryType,
+    rules: &Rules,
+    shapes: &mut Shapes,
+) -> Result<(), Unreadable> {
+    let mark = shapes.mark();
+    let path = &mut Path::new(geometry);
+    let decoded = match geometry_type {
+        GeometryType::Polygon => decode_rings(path, rules, shapes),
+        _ => decode_lines(path, rules, shapes),
+    };
+    match decoded {
+        Ok(()) => shapes.end_row(&mark, geometry_type),
+        Err(_) => shapes.truncate(&mark),
+    }
+    decoded
 }
 
 /// 4.3.4.3: one or more times a `MoveTo` with a count of 1 and a `LineTo`.
@@ -365,7 +390,9 @@ fn skip_positions(integers: &mut Reader<'_>, count: u32) -> usize {
 }
 
 fn next_integer(integers: &mut Reader<'_>) -> Option<u32> {
-    (!integers.is_empty())
-        .then(|| integers.long_varint().ok())?
-        .map(|integer| integer as u32)
+    if integers.is_empty() {
+        None
+    } else {
+        integers.varint32().ok()
+    }
 }

@@ -13,11 +13,11 @@ use crate::error::FeatureBreach;
 use crate::geometry::Unreadable;
 use crate::layer::as_str;
 use crate::strings::Strings;
-use crate::tables::{Kind, NO_COLUMN, Tables, string_span};
+use crate::tables::{Kind, Tables, string_span};
 use crate::wire::Reader;
 
 /// How many rows wait until their values are looked up; a multiple of 64.
-const CAPACITY: usize = 512;
+pub(crate) const CAPACITY: usize = 512;
 
 /// No value. Beyond every table, for a tile has less than 4 GiB.
 const ABSENT: u32 = u32::MAX;
@@ -66,22 +66,21 @@ impl Rows {
         let mut next_key = 0;
         let mut ordered = true;
         while !rest.is_empty() {
-            let key = rest.varint()? as u32;
-            if rest.is_empty() {
-                // 4.4 "A feature MUST have an even number of tag fields."
-                return Err(FeatureBreach::OddTags.into());
-            }
-            let value = rest.long_varint()? as u32;
+            let (key, value) = match rest.short_pair() {
+                Some(pair) => pair,
+                None => read_pair(&mut rest)?,
+            };
             ordered &= key >= next_key;
             next_key = key.saturating_add(1);
-            let Some(column) = tables.column(key) else {
+            let Some(first) = tables.column(key) else {
                 return Err(FeatureBreach::TagOutOfRange.into());
             };
             if value as usize >= tables.value_count() {
                 return Err(FeatureBreach::TagOutOfRange.into());
             }
-            if column != NO_COLUMN {
-                self.indices[column as usize * CAPACITY + self.len] = value;
+            // Out of range where the key is not in the schema.
+            if let Some(index) = self.indices.get_mut(first as usize + self.len) {
+                *index = value;
             }
         }
         // Version 1 has no rule about keys that occur twice: the last one counts.
@@ -97,8 +96,7 @@ impl Rows {
     fn check_unique_keys(&mut self, mut tags: Reader<'_>) -> Result<(), Unreadable> {
         self.keys.clear();
         while !tags.is_empty() {
-            self.keys.push(tags.varint()? as u32);
-            tags.varint()?;
+            self.keys.push(read_pair(&mut tags)?.0);
         }
         self.keys.sort_unstable();
         let repeats = self.keys.windows(2).any(|pair| pair[0] == pair[1]);
@@ -160,6 +158,17 @@ impl Rows {
         self.len = 0;
         Ok(())
     }
+}
+
+/// A key index and a value index of any length.
+#[cold]
+fn read_pair(tags: &mut Reader<'_>) -> Result<(u32, u32), Unreadable> {
+    let key = tags.varint32()?;
+    if tags.is_empty() {
+        // 4.4 "A feature MUST have an even number of tag fields."
+        return Err(FeatureBreach::OddTags.into());
+    }
+    Ok((key, tags.varint32()?))
 }
 
 impl Column {
@@ -286,10 +295,7 @@ impl Lookup<'_, '_> {
     /// The content of a string value, and nothing for others.
     fn string(&self, kind: Kind, bits: u64) -> &[u8] {
         match kind {
-            Kind::String => {
-                let (start, end) = string_span(bits);
-                self.tile.between(start, end).bytes()
-            }
+            Kind::String => self.tile.at(string_span(bits)).bytes(),
             Kind::Interned => self.strings.get(bits as u32).unwrap_or_default().as_bytes(),
             _ => &[],
         }
@@ -297,8 +303,7 @@ impl Lookup<'_, '_> {
 
     #[cold]
     fn intern(&mut self, index: u32, bits: u64) -> Result<u32, Unreadable> {
-        let (start, end) = string_span(bits);
-        let string = as_str(self.tile.between(start, end))?;
+        let string = as_str(self.tile.at(string_span(bits)))?;
         self.budget.charge(Strings::cost(string.len()))?;
         let text = self.strings.intern(string);
         self.tables.set_interned(index, text);

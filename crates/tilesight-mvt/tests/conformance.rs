@@ -1,4 +1,5 @@
 //! The conformance cases of the specification, judged by their own `info.json`.
+#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
 
