@@ -97,7 +97,6 @@ impl<'l, 'c> Decoding<'l, 'c> {
         self.reserve(needs)
             .map_err(|exhausted| self.layer.memory_error(exhausted))?;
         for (index, message) in self.layer.feature_messages().enumerate() {
-            let message = message.map_err(|fault| self.layer.wire_error(fault))?;
             if let Err(reason) = self.feature(message, index) {
                 self.leave_out(message, reason)?;
             }
@@ -197,8 +196,7 @@ impl<'l, 'c> Decoding<'l, 'c> {
     fn make_room(&mut self, index: usize) -> Result<(), Exhausted> {
         self.measured = true;
         let mut needs = Needs::default();
-        let features = self.layer.feature_messages().skip(index);
-        for message in features.map_while(Result::ok) {
+        for message in self.layer.feature_messages().skip(index) {
             let Ok(feature) = RawFeature::read(message) else {
                 break;
             };

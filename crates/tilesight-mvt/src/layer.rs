@@ -100,7 +100,7 @@ impl<'a> RawLayer<'a> {
     /// come as an empty string.
     pub fn keys(&self) -> impl Iterator<Item = &'a str> {
         self.key_messages()
-            .map(|key| key.map_or("", |key| str::from_utf8(key.bytes()).unwrap_or("")))
+            .map(|key| str::from_utf8(key.bytes()).unwrap_or_default())
     }
 
     /// The size in bytes.
@@ -183,19 +183,18 @@ impl Section {
 
     /// Adds the short fields of one kind that follow each other, as most of a layer does.
     fn add_run(&mut self, body: &mut Reader<'_>, key: Key) {
-        let start = body.position();
+        let mut rest = *body;
         let mut count = 0;
-        while body.short_message(key).is_some() {
+        while rest.short_message(key).is_some() {
             count += 1;
         }
         if count > 0 {
-            self.span.start = if self.count == 0 {
-                start as u32
-            } else {
-                self.span.start
-            };
-            self.span.end = body.position() as u32;
+            if self.count == 0 {
+                self.span.start = body.span().start;
+            }
+            self.span.end = rest.span().start;
             self.count += count;
+            *body = rest;
         }
     }
 }
@@ -284,31 +283,26 @@ pub(crate) struct Messages<'a> {
 }
 
 impl<'a> Iterator for Messages<'a> {
-    type Item = Result<Reader<'a>, Fault>;
+    type Item = Reader<'a>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        match self.rest.short_message(self.key) {
-            Some(message) => Some(Ok(message)),
-            None => Some(self.next_message()),
-        }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+        self.rest
+            .short_message(self.key)
+            .or_else(|| self.next_message())
     }
 }
 
 impl<'a> Messages<'a> {
     #[inline(never)]
-    fn next_message(&mut self) -> Result<Reader<'a>, Fault> {
+    fn next_message(&mut self) -> Option<Reader<'a>> {
         loop {
-            let key = self.rest.key()?;
+            let key = self.rest.key().ok()?;
             if key == self.key {
-                return self.rest.message();
+                return self.rest.message().ok();
             }
-            self.rest.skip(key, |_| false)?;
+            self.rest.skip(key, |_| false).ok()?;
         }
     }
 }
@@ -340,12 +334,12 @@ impl RawFeature {
 
     /// Reads a feature whose fields are all there, in the order of their numbers, and short.
     #[inline]
-    fn read_usual(mut message: Reader<'_>) -> Option<Self> {
-        message.next_is(FEATURE_ID)?;
-        message.varint64().ok()?;
+    pub(crate) fn read_usual(mut message: Reader<'_>) -> Option<Self> {
+        message.short_key(FEATURE_ID)?;
+        message.short_varint64()?;
         let tags = message.short_message(FEATURE_TAGS)?.span();
-        message.next_is(FEATURE_TYPE)?;
-        let geometry_type = GeometryType::from_field(message.varint().ok()? as u32);
+        message.short_key(FEATURE_TYPE)?;
+        let geometry_type = GeometryType::from_field(message.short_varint32()?);
         let geometry = message.short_message(FEATURE_GEOMETRY)?.span();
         let feature = Self {
             tags,
@@ -362,7 +356,7 @@ impl RawFeature {
         let (mut tags, mut geometries) = (0, 0);
         while !message.is_empty() {
             match message.key()? {
-                FEATURE_ID => drop(message.varint64()?),
+                FEATURE_ID => drop(message.varint()?),
                 FEATURE_TAGS => {
                     tags += 1;
                     feature.tags = message.message()?.span();

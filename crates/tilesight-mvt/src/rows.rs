@@ -62,48 +62,78 @@ impl Rows {
         version: u32,
         tables: &Tables,
     ) -> Result<(), Unreadable> {
+        match self.read_usual_tags(tags, tables) {
+            Some(()) => Ok(()),
+            None => self.read_any_tags(tags, version, tables),
+        }
+    }
+
+    /// Reads tags that are short, in ascending order of their keys, and all within the tables.
+    #[inline]
+    fn read_usual_tags(&mut self, tags: Reader<'_>, tables: &Tables) -> Option<()> {
         let mut rest = tags;
         let mut next_key = 0;
-        let mut ordered = true;
         while !rest.is_empty() {
-            let (key, value) = match rest.short_pair() {
-                Some(pair) => pair,
-                None => read_pair(&mut rest)?,
-            };
-            ordered &= key >= next_key;
-            next_key = key.saturating_add(1);
-            let Some(first) = tables.column(key) else {
-                return Err(FeatureBreach::TagOutOfRange.into());
-            };
+            let (key, value) = rest.short_pair()?;
+            let column = tables.column(key)?;
+            if key < next_key || value as usize >= tables.value_count() {
+                return None;
+            }
+            next_key = key + 1;
+            self.set(column, value);
+        }
+        Some(())
+    }
+
+    #[inline(never)]
+    fn read_any_tags(
+        &mut self,
+        tags: Reader<'_>,
+        version: u32,
+        tables: &Tables,
+    ) -> Result<(), Unreadable> {
+        self.keys.clear();
+        let mut rest = tags;
+        while !rest.is_empty() {
+            let key = rest.varint32()?;
+            if rest.is_empty() {
+                // 4.4 "A feature MUST have an even number of tag fields."
+                return Err(FeatureBreach::OddTags.into());
+            }
+            let value = rest.varint32()?;
+            // 4.4 "MUST NOT contain a key index or value index greater than or equal to the
+            // number of elements in the layer's keys or values set"
+            let column = tables.column(key).ok_or(FeatureBreach::TagOutOfRange)?;
             if value as usize >= tables.value_count() {
                 return Err(FeatureBreach::TagOutOfRange.into());
             }
-            // Out of range where the key is not in the schema.
-            if let Some(index) = self.indices.get_mut(first as usize + self.len) {
-                *index = value;
-            }
+            self.keys.push(key);
+            self.set(column, value);
         }
         // Version 1 has no rule about keys that occur twice: the last one counts.
-        if ordered || version == 1 {
+        if version == 1 {
             Ok(())
         } else {
-            self.check_unique_keys(tags)
+            self.check_unique_keys()
         }
     }
 
     /// 4.4 "Every key index MUST be unique within that feature"
-    #[cold]
-    fn check_unique_keys(&mut self, mut tags: Reader<'_>) -> Result<(), Unreadable> {
-        self.keys.clear();
-        while !tags.is_empty() {
-            self.keys.push(read_pair(&mut tags)?.0);
-        }
+    fn check_unique_keys(&mut self) -> Result<(), Unreadable> {
         self.keys.sort_unstable();
         let repeats = self.keys.windows(2).any(|pair| pair[0] == pair[1]);
         if repeats {
             Err(FeatureBreach::RepeatedKey.into())
         } else {
             Ok(())
+        }
+    }
+
+    /// Sets the value of a column, which is out of range for a key that is not in the schema.
+    #[inline]
+    fn set(&mut self, column: u32, value: u32) {
+        if let Some(index) = self.indices.get_mut(column as usize + self.len) {
+            *index = value;
         }
     }
 
@@ -158,17 +188,6 @@ impl Rows {
         self.len = 0;
         Ok(())
     }
-}
-
-/// A key index and a value index of any length.
-#[cold]
-fn read_pair(tags: &mut Reader<'_>) -> Result<(u32, u32), Unreadable> {
-    let key = tags.varint32()?;
-    if tags.is_empty() {
-        // 4.4 "A feature MUST have an even number of tag fields."
-        return Err(FeatureBreach::OddTags.into());
-    }
-    Ok((key, tags.varint32()?))
 }
 
 impl Column {

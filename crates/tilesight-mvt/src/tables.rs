@@ -46,16 +46,19 @@ impl Tables {
         self.clear();
         self.reserve(layer, budget)
             .map_err(|exhausted| layer.memory_error(exhausted))?;
-        for key in layer.key_messages() {
-            let key = key.map_err(|fault| layer.wire_error(fault))?;
-            self.key_columns.push(column_of(key.bytes(), schema));
-        }
+        self.key_columns.extend(
+            layer
+                .key_messages()
+                .map(|key| column_of(key.bytes(), schema)),
+        );
         self.kinds.resize(layer.value_count(), Kind::Bool);
         self.bits.resize(layer.value_count(), 0);
         let entries = self.kinds.iter_mut().zip(&mut self.bits);
         for (message, (kind, bits)) in layer.value_messages().zip(entries) {
-            let message = message.map_err(|fault| layer.wire_error(fault))?;
-            (*kind, *bits) = read_value(message).map_err(|broken| broken.at(layer, message))?;
+            (*kind, *bits) = match read_usual_value(message) {
+                Some(value) => value,
+                None => read_any_value(message).map_err(|broken| broken.at(layer, message))?,
+            };
         }
         Ok(())
     }
@@ -146,28 +149,32 @@ const UINT: Key = Key::varint(5);
 const SINT: Key = Key::varint(6);
 const BOOL: Key = Key::varint(7);
 
-/// 4.1 "A value MUST contain exactly one of these optional fields"; others are passed over.
+/// Reads a value that is one short field and nothing else.
 #[inline]
-fn read_value(mut message: Reader<'_>) -> Result<(Kind, u64), BrokenValue> {
+fn read_usual_value(mut message: Reader<'_>) -> Option<(Kind, u64)> {
+    let value = match message.any_short_key()? {
+        INT => (Kind::Int, message.short_varint64()?),
+        DOUBLE => (Kind::Double, message.fixed64().ok()?),
+        _ => return None,
+    };
+    message.is_empty().then_some(value)
+}
+
+/// 4.1 "A value MUST contain exactly one of these optional fields"; others are passed over.
+#[inline(never)]
+fn read_any_value(mut message: Reader<'_>) -> Result<(Kind, u64), BrokenValue> {
     let mut value = None;
     while !message.is_empty() {
-        let Some(read) = read_field(&mut message)? else {
-            continue;
-        };
-        if value.is_some() {
+        if let Some(read) = read_field(&mut message)?
+            && value.replace(read).is_some()
+        {
             return Err(BrokenValue::NotOneValue);
         }
-        // What nearly every value is: this field and no other.
-        if message.is_empty() {
-            return Ok(read);
-        }
-        value = Some(read);
     }
     value.ok_or(BrokenValue::NotOneValue)
 }
 
 /// Reads one field of a value; `None` if it is not one of the seven.
-#[inline]
 fn read_field(message: &mut Reader<'_>) -> Result<Option<(Kind, u64)>, Fault> {
     Ok(Some(match message.key()? {
         STRING => (Kind::String, span_bits(message.message()?.span())),
@@ -176,9 +183,9 @@ fn read_field(message: &mut Reader<'_>) -> Result<Option<(Kind, u64)>, Fault> {
             f64::from(f32::from_bits(message.fixed32()?)).to_bits(),
         ),
         DOUBLE => (Kind::Double, message.fixed64()?),
-        INT => (Kind::Int, message.varint64()?),
-        UINT => (Kind::Uint, message.varint64()?),
-        SINT => (Kind::Int, zigzag64(message.varint64()?) as u64),
+        INT => (Kind::Int, message.varint()?),
+        UINT => (Kind::Uint, message.varint()?),
+        SINT => (Kind::Int, zigzag64(message.varint()?) as u64),
         BOOL => (Kind::Bool, u64::from(message.varint()? != 0)),
         key => {
             message.skip(key, |field| (1..=7).contains(&field))?;

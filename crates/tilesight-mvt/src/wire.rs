@@ -1,4 +1,10 @@
 //! Varints, tags, lengths: the only file that knows protobuf.
+//!
+//! There are two ways to read each thing. The plain way takes whatever protobuf allows and says
+//! what is wrong with the rest. The short way, for what nearly every byte of a tile belongs to,
+//! loads a word and looks at all of its bytes at once; it gives `None` for anything longer or
+//! broken, and the caller then starts again the plain way. It never yields an error by itself:
+//! a result that is either a value or a fault does not stay in registers.
 #![expect(
     clippy::inline_always,
     reason = "a call for each varint doubles the time of a tile"
@@ -117,35 +123,74 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads what stands before a field. It is not checked before it is [skipped](Self::skip).
-    #[inline(always)]
+    #[inline]
     pub(crate) fn key(&mut self) -> Result<Key, Fault> {
         self.varint().map(Key)
     }
 
-    /// Reads a varint that is most often a single byte.
-    #[inline(always)]
+    /// Reads a varint.
+    #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, Fault> {
-        match self.tile.get(self.position) {
-            Some(&byte) if byte < 0x80 && self.position < self.end => {
-                self.position += 1;
-                Ok(u64::from(byte))
-            }
-            _ => self.varint64(),
+        if let Some(&byte) = self.bytes().first()
+            && byte < 0x80
+        {
+            self.position += 1;
+            return Ok(u64::from(byte));
+        }
+        self.varint_by_bytes()
+    }
+
+    /// Reads an integer of a packed field.
+    #[inline]
+    pub(crate) fn varint32(&mut self) -> Result<u32, Fault> {
+        match self.short_varint32() {
+            Some(value) => Ok(value),
+            None => self.varint_by_bytes().map(|value| value as u32),
         }
     }
 
-    /// Reads an integer of a packed field, without a branch on its length up to four bytes.
-    #[inline(always)]
-    pub(crate) fn varint32(&mut self) -> Result<u32, Fault> {
-        if let Some(word) = self.word() {
-            let (value, len) = low_varint(word as u32);
-            let position = self.position + len;
-            if len > 0 && position <= self.end {
-                self.position = position;
-                return Ok(value);
-            }
+    /// Reads the payload of a length-delimited field.
+    #[inline]
+    pub(crate) fn message(&mut self) -> Result<Reader<'a>, Fault> {
+        let len = self.varint()?;
+        if len > self.len() as u64 {
+            return Err(self.truncated());
         }
-        self.varint64().map(|value| value as u32)
+        let position = self.position;
+        self.position += len as usize;
+        Ok(Reader {
+            position,
+            end: self.position,
+            ..*self
+        })
+    }
+
+    /// Reads a varint of up to four bytes, without a branch on its length; otherwise it reads
+    /// nothing.
+    #[inline(always)]
+    pub(crate) fn short_varint32(&mut self) -> Option<u32> {
+        let (value, len) = low_varint(self.word()? as u32);
+        let position = self.position + len;
+        if len == 0 || position > self.end {
+            return None;
+        }
+        self.position = position;
+        Some(value)
+    }
+
+    /// Reads a varint of up to eight bytes, without a branch on its length; otherwise it reads
+    /// nothing.
+    #[inline(always)]
+    pub(crate) fn short_varint64(&mut self) -> Option<u64> {
+        let word = self.word()?;
+        let stops = !word & CONTINUES;
+        let position = self.position + (stops.trailing_zeros() as usize + 1) / 8;
+        if stops == 0 || position > self.end {
+            return None;
+        }
+        self.position = position;
+        // All bits up to the one that stops the varint.
+        Some(join_groups(word & (stops ^ (stops - 1))))
     }
 
     /// Reads two integers of a packed field, if the first takes one byte and the second up to
@@ -174,31 +219,26 @@ impl<'a> Reader<'a> {
         (is_short && is_all && self.len() <= 8).then_some((word as u32 & 0x7f, second, third))
     }
 
-    /// Reads a large varint, without a branch on its length up to eight bytes.
+    /// Reads a key, if it is this one and takes one byte; otherwise it reads nothing.
     #[inline(always)]
-    pub(crate) fn varint64(&mut self) -> Result<u64, Fault> {
-        let Some(word) = self.word() else {
-            return self.varint_by_bytes();
-        };
-        let stops = !word & CONTINUES;
-        let position = self.position + (stops.trailing_zeros() as usize + 1) / 8;
-        if stops == 0 || position > self.end {
-            return self.varint_by_bytes();
-        }
-        self.position = position;
-        // All bits up to the one that stops the varint.
-        Ok(join_groups(word & (stops ^ (stops - 1))))
-    }
-
-    /// Passes over one byte, if it is this key.
-    #[inline(always)]
-    pub(crate) fn next_is(&mut self, key: Key) -> Option<()> {
+    pub(crate) fn short_key(&mut self, key: Key) -> Option<()> {
         let byte = *self.tile.get(self.position)?;
         if u64::from(byte) != key.0 || byte >= 0x80 || self.position >= self.end {
             return None;
         }
         self.position += 1;
         Some(())
+    }
+
+    /// Reads any key of one byte; otherwise it reads nothing.
+    #[inline(always)]
+    pub(crate) fn any_short_key(&mut self) -> Option<Key> {
+        let byte = *self.tile.get(self.position)?;
+        if byte >= 0x80 || self.position >= self.end {
+            return None;
+        }
+        self.position += 1;
+        Some(Key(u64::from(byte)))
     }
 
     /// Reads a field that is this message, if its key and its length take one byte each;
@@ -217,21 +257,6 @@ impl<'a> Reader<'a> {
             end,
             ..*self
         })
-    }
-
-    /// Reads the payload of a length-delimited field.
-    #[inline(always)]
-    pub(crate) fn message(&mut self) -> Result<Reader<'a>, Fault> {
-        let len = self.varint()?;
-        if len > self.len() as u64 {
-            return Err(self.truncated());
-        }
-        let message = Reader {
-            end: self.position + len as usize,
-            ..*self
-        };
-        self.position = message.end;
-        Ok(message)
     }
 
     #[inline]
@@ -257,7 +282,7 @@ impl<'a> Reader<'a> {
             return Err(self.fault(Damage::WrongWireType));
         }
         match key.0 & 7 {
-            VARINT => self.varint64().map(drop),
+            VARINT => self.varint().map(drop),
             FIXED64 => self.fixed64().map(drop),
             LENGTH => self.message().map(drop),
             FIXED32 => self.fixed32().map(drop),
