@@ -114,7 +114,8 @@ impl<'l, 'c> Decoding<'l, 'c> {
         let Columns {
             pending, tables, ..
         } = &mut *self.columns;
-        pending.read_tags(message.at(feature.tags), self.rules.version, tables)?;
+        let (tags, version) = (message.at(feature.tags), self.rules.version);
+        pending.read_tags(tags, version, tables, &mut self.budget)?;
         if !(self.measured || is_single_point(geometry_type, geometry, self.rules.version)) {
             self.make_room(index)?;
         }

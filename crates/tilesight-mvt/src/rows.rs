@@ -61,10 +61,11 @@ impl Rows {
         tags: Reader<'_>,
         version: u32,
         tables: &Tables,
+        budget: &mut Budget,
     ) -> Result<(), Unreadable> {
         match self.read_usual_tags(tags, tables) {
             Some(()) => Ok(()),
-            None => self.read_any_tags(tags, version, tables),
+            None => self.read_any_tags(tags, version, tables, budget),
         }
     }
 
@@ -91,8 +92,10 @@ impl Rows {
         tags: Reader<'_>,
         version: u32,
         tables: &Tables,
+        budget: &mut Budget,
     ) -> Result<(), Unreadable> {
         self.keys.clear();
+        budget.reserve(&mut self.keys, tags.len() / 2)?;
         let mut rest = tags;
         while !rest.is_empty() {
             let key = rest.varint32()?;
