@@ -97,6 +97,10 @@ impl<'l, 'c> Decoding<'l, 'c> {
         self.reserve(needs)
             .map_err(|exhausted| self.layer.memory_error(exhausted))?;
         for (index, message) in self.layer.feature_messages().enumerate() {
+            if self.usual_feature(message).is_some() {
+                continue;
+            }
+            self.columns.pending.discard();
             if let Err(reason) = self.feature(message, index) {
                 self.leave_out(message, reason)?;
             }
@@ -105,9 +109,35 @@ impl<'l, 'c> Decoding<'l, 'c> {
             .or_else(|reason| self.leave_out(self.layer.at(Span::default()), reason))
     }
 
-    /// Appends the rows of the `index`-th feature, or nothing.
+    /// Appends the row of a feature that is a single point and has nothing uncommon about it.
+    ///
+    /// Otherwise there is no row, and [`feature`](Self::feature) has to look at it.
     #[inline]
+    fn usual_feature(&mut self, message: Reader<'_>) -> Option<()> {
+        let Columns {
+            shapes,
+            pending,
+            tables,
+            ..
+        } = &mut *self.columns;
+        if pending.is_full() {
+            return None;
+        }
+        let feature = RawFeature::read_usual(message)?;
+        let geometry = message.at(feature.geometry);
+        let (x, y) = geometry::decode_usual(geometry, feature.geometry_type?, &self.rules)?;
+        pending.read_usual_tags(message.at(feature.tags), tables)?;
+        shapes.push_point(x, y);
+        pending.push();
+        Some(())
+    }
+
+    /// Appends the rows of the `index`-th feature, or nothing.
+    #[inline(never)]
     fn feature(&mut self, message: Reader<'_>, index: usize) -> Result<(), Unreadable> {
+        if self.columns.pending.is_full() {
+            self.flush()?;
+        }
         let feature = RawFeature::read(message)?;
         let geometry_type = check(&feature)?;
         let geometry = message.at(feature.geometry);
@@ -116,7 +146,7 @@ impl<'l, 'c> Decoding<'l, 'c> {
         } = &mut *self.columns;
         let (tags, version) = (message.at(feature.tags), self.rules.version);
         pending.read_tags(tags, version, tables, &mut self.budget)?;
-        if !(self.measured || is_single_point(geometry_type, geometry, self.rules.version)) {
+        if !(self.measured || is_single_point(geometry_type, geometry, version)) {
             self.make_room(index)?;
         }
         let rows = geometry::decode(
@@ -128,28 +158,18 @@ impl<'l, 'c> Decoding<'l, 'c> {
         self.push_rows(rows)
     }
 
-    #[inline]
+    /// Counts the rows of a feature; the points of a multipoint have the same attributes.
     fn push_rows(&mut self, rows: usize) -> Result<(), Unreadable> {
-        if rows > 1 {
-            return self.push_repeated(rows);
+        if rows == 1 {
+            self.columns.pending.push();
+            return Ok(());
         }
-        self.columns.pending.push();
-        if self.columns.pending.is_full() {
-            self.flush()
-        } else {
-            Ok(())
-        }
-    }
-
-    /// The points of a multipoint have the same attributes.
-    #[cold]
-    fn push_repeated(&mut self, rows: usize) -> Result<(), Unreadable> {
         let current = self.columns.pending.current();
         for _ in 0..rows {
-            self.columns.pending.repeat(&current);
             if self.columns.pending.is_full() {
                 self.flush()?;
             }
+            self.columns.pending.repeat(&current);
         }
         Ok(())
     }

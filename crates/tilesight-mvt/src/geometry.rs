@@ -64,26 +64,47 @@ pub(crate) struct Rules {
     pub version: u32,
 }
 
+/// The grid position of what nearly all points are: `MoveTo` once, and its two parameters.
+#[inline]
+pub(crate) fn decode_usual(
+    geometry: Reader<'_>,
+    geometry_type: GeometryType,
+    rules: &Rules,
+) -> Option<(u32, u32)> {
+    let (command, x, y) = geometry.short_triple()?;
+    if geometry_type != GeometryType::Point || command != MOVE_TO_ONCE {
+        return None;
+    }
+    rules.projection.near(zigzag32(x), zigzag32(y))
+}
+
 /// Appends the rows of one feature to `shapes`, or nothing.
 ///
 /// Returns how many rows: one, or one for each point of a multipoint.
-#[inline]
 pub(crate) fn decode(
     geometry: Reader<'_>,
     geometry_type: GeometryType,
     rules: &Rules,
     shapes: &mut Shapes,
 ) -> Result<usize, Unreadable> {
-    if geometry_type == GeometryType::Point {
-        // What nearly all points are: MoveTo once, and its two parameters.
-        if let Some((MOVE_TO_ONCE, x, y)) = geometry.short_triple() {
-            let (x, y) = (i64::from(zigzag32(x)), i64::from(zigzag32(y)));
-            shapes.push_point(rules.projection.x(x), rules.projection.y(y));
-            return Ok(1);
+    let mark = shapes.mark();
+    let path = &mut Path::new(geometry);
+    let decoded = match geometry_type {
+        GeometryType::Point => decode_points(path, rules, shapes),
+        GeometryType::Linestring => decode_lines(path, rules, shapes),
+        GeometryType::Polygon => decode_rings(path, rules, shapes),
+    };
+    match decoded {
+        Ok(()) if geometry_type == GeometryType::Point => Ok(shapes.rows_since(&mark)),
+        Ok(()) => {
+            shapes.end_row(&mark, geometry_type);
+            Ok(1)
         }
-        return decode_points(geometry, rules, shapes);
+        Err(reason) => {
+            shapes.truncate(&mark);
+            Err(reason)
+        }
     }
-    decode_parts(geometry, geometry_type, rules, shapes).map(|()| 1)
 }
 
 const MOVE_TO: u32 = 1;
@@ -192,28 +213,12 @@ impl<'a> Path<'a> {
     }
 }
 
-/// The rows of a point or multipoint.
-#[inline(never)]
-fn decode_points(
-    geometry: Reader<'_>,
-    rules: &Rules,
-    shapes: &mut Shapes,
-) -> Result<usize, Unreadable> {
-    let mark = shapes.mark();
-    let decoded = push_points(&mut Path::new(geometry), rules, shapes);
-    if decoded.is_err() {
-        shapes.truncate(&mark);
-    }
-    decoded
-}
-
 /// 4.3.4.2: a single `MoveTo` with a count greater than 0.
-fn push_points(
+fn decode_points(
     path: &mut Path<'_>,
     rules: &Rules,
     shapes: &mut Shapes,
-) -> Result<usize, Unreadable> {
-    let mut rows = 0;
+) -> Result<(), Unreadable> {
     loop {
         let (id, count) = path.command()?;
         if id != MOVE_TO {
@@ -227,36 +232,14 @@ fn push_points(
             path.step()?;
             shapes.push_point(rules.projection.x(path.x), rules.projection.y(path.y));
         }
-        rows += count as usize;
         if path.integers.is_empty() {
-            return Ok(rows);
+            return Ok(());
         }
         // 4.3.4.2 "a single MoveTo command"
         if rules.version >= 2 {
             return Err(FeatureBreach::CommandOutOfSequence.into());
         }
     }
-}
-
-/// The row of a line or polygon.
-#[inline(never)]
-fn decode_parts(
-    geometry: Reader<'_>,
-    geometry_type: GeometryType,
-    rules: &Rules,
-    shapes: &mut Shapes,
-) -> Result<(), Unreadable> {
-    let mark = shapes.mark();
-    let path = &mut Path::new(geometry);
-    let decoded = match geometry_type {
-        GeometryType::Polygon => decode_rings(path, rules, shapes),
-        _ => decode_lines(path, rules, shapes),
-    };
-    match decoded {
-        Ok(()) => shapes.end_row(&mark, geometry_type),
-        Err(_) => shapes.truncate(&mark),
-    }
-    decoded
 }
 
 /// 4.3.4.3: one or more times a `MoveTo` with a count of 1 and a `LineTo`.

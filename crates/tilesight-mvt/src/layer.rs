@@ -324,34 +324,8 @@ const FEATURE_GEOMETRY: Key = Key::length(4);
 
 impl RawFeature {
     /// Locates the fields of a feature.
-    #[inline]
-    pub(crate) fn read(message: Reader<'_>) -> Result<Self, Fault> {
-        match Self::read_usual(message) {
-            Some(feature) => Ok(feature),
-            None => Self::read_any(message),
-        }
-    }
-
-    /// Reads a feature whose fields are all there, in the order of their numbers, and short.
-    #[inline]
-    pub(crate) fn read_usual(mut message: Reader<'_>) -> Option<Self> {
-        message.short_key(FEATURE_ID)?;
-        message.short_varint64()?;
-        let tags = message.short_message(FEATURE_TAGS)?.span();
-        message.short_key(FEATURE_TYPE)?;
-        let geometry_type = GeometryType::from_field(message.short_varint32()?);
-        let geometry = message.short_message(FEATURE_GEOMETRY)?.span();
-        let feature = Self {
-            tags,
-            geometry,
-            geometry_type,
-            repeats: false,
-        };
-        message.is_empty().then_some(feature)
-    }
-
     #[inline(never)]
-    fn read_any(mut message: Reader<'_>) -> Result<Self, Fault> {
+    pub(crate) fn read(mut message: Reader<'_>) -> Result<Self, Fault> {
         let mut feature = Self::default();
         let (mut tags, mut geometries) = (0, 0);
         while !message.is_empty() {
@@ -373,6 +347,25 @@ impl RawFeature {
         }
         feature.repeats = tags > 1 || geometries > 1;
         Ok(feature)
+    }
+
+    /// Reads a feature whose fields are all there, in the order of their numbers, and short.
+    #[inline]
+    pub(crate) fn read_usual(mut message: Reader<'_>) -> Option<Self> {
+        if message.short_key()? != FEATURE_ID {
+            return None;
+        }
+        message.short_varint64()?;
+        let tags = message.short_message(FEATURE_TAGS)?.span();
+        let geometry_type = GeometryType::from_field(message.short_varint(FEATURE_TYPE)?);
+        let geometry = message.short_message(FEATURE_GEOMETRY)?.span();
+        let feature = Self {
+            tags,
+            geometry,
+            geometry_type,
+            repeats: false,
+        };
+        message.is_empty().then_some(feature)
     }
 }
 

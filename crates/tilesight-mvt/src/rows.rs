@@ -54,40 +54,29 @@ impl Rows {
 
     /// Sorts the tags of a feature into a row, which is not counted before [`push`](Self::push).
     ///
-    /// 4.4 is checked for all pairs, also those whose key is not in the schema.
+    /// This is for what nearly all are: of short pairs within the tables, no key twice.
+    /// Otherwise it may leave a part of them behind.
     #[inline]
-    pub(crate) fn read_tags(
-        &mut self,
-        tags: Reader<'_>,
-        version: u32,
-        tables: &Tables,
-        budget: &mut Budget,
-    ) -> Result<(), Unreadable> {
-        match self.read_usual_tags(tags, tables) {
-            Some(()) => Ok(()),
-            None => self.read_any_tags(tags, version, tables, budget),
-        }
-    }
-
-    /// Reads tags that are short, in ascending order of their keys, and all within the tables.
-    #[inline]
-    fn read_usual_tags(&mut self, tags: Reader<'_>, tables: &Tables) -> Option<()> {
+    pub(crate) fn read_usual_tags(&mut self, tags: Reader<'_>, tables: &Tables) -> Option<()> {
         let mut rest = tags;
-        let mut next_key = 0;
+        let mut seen = 0_u64;
         while !rest.is_empty() {
             let (key, value) = rest.short_pair()?;
+            let bit = 1_u64.checked_shl(key)?;
             let column = tables.column(key)?;
-            if key < next_key || value as usize >= tables.value_count() {
+            if seen & bit != 0 || value as usize >= tables.value_count() {
                 return None;
             }
-            next_key = key + 1;
+            seen |= bit;
             self.set(column, value);
         }
         Some(())
     }
 
-    #[inline(never)]
-    fn read_any_tags(
+    /// Sorts any tags into a row.
+    ///
+    /// 4.4 is checked for all pairs, also those whose key is not in the schema.
+    pub(crate) fn read_tags(
         &mut self,
         tags: Reader<'_>,
         version: u32,
@@ -140,9 +129,12 @@ impl Rows {
         }
     }
 
-    /// Takes back what [`read_tags`](Self::read_tags) wrote.
+    /// Takes back the tags of a row that is not counted.
     #[cold]
     pub(crate) fn discard(&mut self) {
+        if self.is_full() {
+            return;
+        }
         let len = self.len;
         self.indices
             .iter_mut()

@@ -132,6 +132,10 @@ impl Shapes {
         }
     }
 
+    pub(crate) fn rows_since(&self, mark: &Mark) -> usize {
+        self.x.len() - mark.rows
+    }
+
     /// Takes back what was pushed since the mark.
     #[cold]
     pub(crate) fn truncate(&mut self, mark: &Mark) {

@@ -152,7 +152,7 @@ const BOOL: Key = Key::varint(7);
 /// Reads a value that is one short field and nothing else.
 #[inline]
 fn read_usual_value(mut message: Reader<'_>) -> Option<(Kind, u64)> {
-    let value = match message.any_short_key()? {
+    let value = match message.short_key()? {
         INT => (Kind::Int, message.short_varint64()?),
         DOUBLE => (Kind::Double, message.fixed64().ok()?),
         _ => return None,

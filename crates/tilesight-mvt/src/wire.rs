@@ -219,20 +219,9 @@ impl<'a> Reader<'a> {
         (is_short && is_all && self.len() <= 8).then_some((word as u32 & 0x7f, second, third))
     }
 
-    /// Reads a key, if it is this one and takes one byte; otherwise it reads nothing.
-    #[inline(always)]
-    pub(crate) fn short_key(&mut self, key: Key) -> Option<()> {
-        let byte = *self.tile.get(self.position)?;
-        if u64::from(byte) != key.0 || byte >= 0x80 || self.position >= self.end {
-            return None;
-        }
-        self.position += 1;
-        Some(())
-    }
-
     /// Reads any key of one byte; otherwise it reads nothing.
     #[inline(always)]
-    pub(crate) fn any_short_key(&mut self) -> Option<Key> {
+    pub(crate) fn short_key(&mut self) -> Option<Key> {
         let byte = *self.tile.get(self.position)?;
         if byte >= 0x80 || self.position >= self.end {
             return None;
@@ -241,14 +230,17 @@ impl<'a> Reader<'a> {
         Some(Key(u64::from(byte)))
     }
 
-    /// Reads a field that is this message, if its key and its length take one byte each;
-    /// otherwise it reads nothing.
+    /// Reads a field that is this message, if its length takes one byte; otherwise it reads
+    /// nothing. The key is one of those that take one byte.
     #[inline(always)]
     pub(crate) fn short_message(&mut self, key: Key) -> Option<Reader<'a>> {
-        let &[first, len] = self.tile.get(self.position..)?.first_chunk::<2>()?;
+        debug_assert!(key.0 < 0x80);
+        let head = self.tile.get(self.position..)?.first_chunk::<2>()?;
+        let head = u16::from_le_bytes(*head);
         let position = self.position + 2;
-        let end = position + usize::from(len);
-        if u64::from(first) != key.0 || (first | len) >= 0x80 || end > self.end {
+        let end = position + usize::from(head >> 8);
+        // The key, and no further byte of the length.
+        if u64::from(head & 0x80ff) != key.0 || end > self.end {
             return None;
         }
         self.position = end;
@@ -257,6 +249,21 @@ impl<'a> Reader<'a> {
             end,
             ..*self
         })
+    }
+
+    /// Reads a field that is this varint, if its value takes one byte; otherwise it reads nothing.
+    /// The key is one of those that take one byte.
+    #[inline(always)]
+    pub(crate) fn short_varint(&mut self, key: Key) -> Option<u32> {
+        debug_assert!(key.0 < 0x80);
+        let field = self.tile.get(self.position..)?.first_chunk::<2>()?;
+        let field = u16::from_le_bytes(*field);
+        let position = self.position + 2;
+        if u64::from(field & 0x80ff) != key.0 || position > self.end {
+            return None;
+        }
+        self.position = position;
+        Some(u32::from(field >> 8))
     }
 
     #[inline]
