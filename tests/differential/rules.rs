@@ -39,7 +39,7 @@ pub(crate) fn images_of(world: &World) -> HashMap<i64, ImageFacts> {
         .collect()
 }
 
-fn facts_of(raw: &RawImage) -> ImageFacts {
+pub(crate) fn facts_of(raw: &RawImage) -> ImageFacts {
     let ImageRow {
         point, id, is_pano, ..
     } = raw.row;
