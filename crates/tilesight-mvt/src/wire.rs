@@ -384,3 +384,109 @@ fn join_groups(bytes: u64) -> u64 {
     let by_28 = (by_14 & 0x0000_3fff_0000_3fff) | ((by_14 & 0x3fff_0000_3fff_0000) >> 2);
     (by_28 & 0x0fff_ffff) | ((by_28 & 0x0fff_ffff_0000_0000) >> 4)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A reader of a message that other bytes of the tile follow.
+    fn reader(tile: &[u8], len: usize) -> Reader<'_> {
+        Reader {
+            tile,
+            position: 0,
+            end: len.min(tile.len()),
+        }
+    }
+
+    /// Runs of continued and of final bytes, so that varints of all lengths occur.
+    fn varint_bytes() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![0..0x80_u8, 0x80..=0xff_u8, 0x80..=0xff_u8];
+        proptest::collection::vec(byte, 0..24)
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_ways_agree_with_the_plain_one(tile in varint_bytes(), len in 0..24_usize) {
+            let plain = |mut reader: Reader<'_>| {
+                reader.varint_by_bytes().map(|value| (value, reader.position)).ok()
+            };
+            let start = reader(&tile, len);
+            let expected = plain(start);
+
+            let mut rest = start;
+            if let Some(value) = rest.short_varint64() {
+                prop_assert_eq!(expected, Some((value, rest.position)));
+            }
+            let mut rest = start;
+            if let Some(value) = rest.short_varint32() {
+                prop_assert_eq!(expected, Some((u64::from(value), rest.position)));
+            }
+            let mut rest = start;
+            prop_assert_eq!(expected, rest.varint().map(|value| (value, rest.position)).ok());
+            let mut rest = start;
+            if let Some((first, second)) = rest.short_pair() {
+                let (value, position) = expected.unwrap();
+                prop_assert_eq!(value, u64::from(first));
+                let second = (u64::from(second), rest.position);
+                prop_assert_eq!(plain(Reader { position, ..start }), Some(second));
+            }
+        }
+
+        #[test]
+        fn a_short_triple_is_three_varints_and_no_more(tile in varint_bytes(), len in 0..24_usize) {
+            let start = reader(&tile, len);
+            if let Some((first, second, third)) = start.short_triple() {
+                let mut rest = start;
+                for value in [first, second, third] {
+                    prop_assert_eq!(rest.varint_by_bytes().unwrap(), u64::from(value));
+                }
+                prop_assert!(rest.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn short_things_are_read_the_short_way() {
+        let tile = [0x0a, 0x02, 9, 9, 0x96, 0x01, 5, 0x96, 0x01, 0, 0, 0, 0, 0];
+        let mut message = reader(&tile, tile.len());
+        let two = message
+            .short_message(Key::length(1))
+            .map(|message| message.bytes().to_vec());
+        assert_eq!(two, Some(vec![9, 9]));
+        assert_eq!(message.short_varint32(), Some(150));
+        assert_eq!(message.short_pair(), Some((5, 150)));
+        let triple = Reader {
+            end: 9,
+            ..Reader {
+                position: 6,
+                ..message
+            }
+        };
+        assert_eq!(triple.short_triple(), None);
+    }
+
+    #[test]
+    fn ten_bytes_hold_64_bits_and_no_more() {
+        let mut bytes = vec![0xff; 9];
+        bytes.push(1);
+        assert_eq!(Reader::new(&bytes).varint(), Ok(u64::MAX));
+        bytes[9] = 2;
+        let fault = Fault {
+            damage: Damage::OverlongVarint,
+            offset: 0,
+        };
+        assert_eq!(Reader::new(&bytes).varint(), Err(fault));
+        let fault = Fault {
+            damage: Damage::Truncated,
+            offset: 0,
+        };
+        assert_eq!(Reader::new(&bytes[..9]).varint(), Err(fault));
+    }
+
+    #[test]
+    fn zigzag_is_undone_at_its_limits() {
+        assert_eq!([0, 1, 2, u32::MAX].map(zigzag32), [0, -1, 1, i32::MIN]);
+        assert_eq!([0, 1, 2, u64::MAX].map(zigzag64), [0, -1, 1, i64::MIN]);
+    }
+}

@@ -4,6 +4,7 @@
 mod common;
 
 use common::random::{Random, tile};
+use common::raw::{field, layer, varints};
 use common::{FRAME, IMAGE};
 use flate2::{Compression, write::GzEncoder};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -79,20 +80,20 @@ fn damaged_gzip_streams_do_no_harm() {
 #[test]
 fn many_tiny_things_are_refused_rather_than_multiplied() {
     // A multipoint of a million points of two bytes, each to become a row of seven columns.
-    let mut geometry = crafted::varints(&[1 | 1_000_000 << 3]);
+    let mut geometry = varints(&[1 | 1_000_000 << 3]);
     geometry.resize(geometry.len() + 2_000_000, 2);
-    let feature = [crafted::field(3, 0, &[1]), crafted::field(4, 2, &geometry)].concat();
-    let bytes = crafted::layer(&[crafted::field(2, 2, &feature)].concat());
+    let feature = [field(3, 0, &[1]), field(4, 2, &geometry)].concat();
+    let bytes = layer(&[field(2, 2, &feature)].concat());
     let mut columns = Columns::new();
     let (outcome, peak) = peak_heap(|| decode_all(&bytes, &mut columns, |_, _, _| {}));
     assert!(matches!(outcome, Err(Error::Memory { .. })), "{outcome:?}");
     assert!(peak <= 4 * bytes.len() + (1 << 20), "{peak}");
 
     // A million layers of a few bytes.
-    let names = (0..400_000_u32).map(|name| crafted::varints(&[name]));
+    let names = (0..400_000_u32).map(|name| varints(&[name]));
     let layers = names.map(|name| {
-        let layer = [crafted::field(1, 2, &name), vec![15 << 3, 2]].concat();
-        crafted::field(3, 2, &layer)
+        let layer = [field(1, 2, &name), vec![15 << 3, 2]].concat();
+        field(3, 2, &layer)
     });
     let bytes = layers.collect::<Vec<_>>().concat();
     let (_, peak) = peak_heap(|| Decoder::new().tile(&bytes).map(drop));
@@ -187,6 +188,7 @@ fn mutate(bytes: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut Random) {
 /// Tiles whose framing is sound and whose content is anything.
 mod crafted {
     use super::common::random::Random;
+    use super::common::raw::{field, varints};
 
     pub fn tile(random: &mut Random) -> Vec<u8> {
         let layers = (0..=random.below(2)).map(|_| {
@@ -222,12 +224,6 @@ mod crafted {
             field(3, 2, &body.concat())
         });
         layers.collect::<Vec<_>>().concat()
-    }
-
-    /// A layer with a name and a version around some fields.
-    pub fn layer(fields: &[u8]) -> Vec<u8> {
-        let head = [field(1, 2, b"image"), field(15, 0, &[2])].concat();
-        field(3, 2, &[&head, fields].concat())
     }
 
     fn feature(random: &mut Random) -> Vec<u8> {
@@ -352,29 +348,6 @@ mod crafted {
         for last in (1..fields.len()).rev() {
             fields.swap(last, random.below(last + 1));
         }
-    }
-
-    /// A field with its key, and its length where the wire type has one.
-    pub fn field(number: u32, wire_type: u32, payload: &[u8]) -> Vec<u8> {
-        let mut bytes = varints(&[number << 3 | wire_type]);
-        if wire_type == 2 {
-            bytes.extend(varints(&[payload.len() as u32]));
-        }
-        bytes.extend(payload);
-        bytes
-    }
-
-    pub fn varints(integers: &[u32]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for &integer in integers {
-            let mut rest = integer;
-            while rest >= 0x80 {
-                bytes.push(rest as u8 | 0x80);
-                rest >>= 7;
-            }
-            bytes.push(rest as u8);
-        }
-        bytes
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a test that cannot run says so")]
 
 pub mod random;
+pub mod raw;
 
 use flate2::read::GzDecoder;
 use std::io::Read;
