@@ -240,12 +240,15 @@ fn distance_m(subject: &Subject, target: LonLat) -> f64 {
         .images
         .iter()
         .map(|facts| haversine_m(target, facts.point.to_lon_lat()));
-    let to_line = segments(&subject.line).map(|(a, b)| distance_to_segment_m(target, a, b));
-    to_images.chain(to_line).fold(f64::INFINITY, f64::min)
+    let to_image_m = to_images.fold(f64::INFINITY, f64::min);
+    segments(&subject.line).fold(to_image_m, |nearest_m, (a, b)| {
+        nearest_m.min(distance_to_segment_m(target, a, b, nearest_m))
+    })
 }
 
-/// Samples a segment, straight in degrees, more and more finely around the nearest sample.
-fn distance_to_segment_m(target: LonLat, a: GridPoint, b: GridPoint) -> f64 {
+/// Samples a segment, straight in degrees, more and more finely around the nearest sample; once
+/// only, if all of it is farther than `enough_m`.
+fn distance_to_segment_m(target: LonLat, a: GridPoint, b: GridPoint, enough_m: f64) -> f64 {
     const SAMPLES: usize = 16;
     let (a, b) = (a.to_lon_lat(), b.to_lon_lat());
     let at = |t: f64| {
@@ -253,13 +256,20 @@ fn distance_to_segment_m(target: LonLat, a: GridPoint, b: GridPoint) -> f64 {
         let position = LonLat::new(between(a.lon(), b.lon()), between(a.lat(), b.lat()));
         haversine_m(target, position.unwrap())
     };
+    let between_samples_m = haversine_m(a, b) / SAMPLES as f64;
     let (mut first, mut last) = (0.0, 1.0);
     let mut nearest_m = f64::INFINITY;
     while last - first > 1e-7 {
         let step = (last - first) / SAMPLES as f64;
         let samples = (0..=SAMPLES).map(|i| first + step * i as f64);
-        let nearest = samples.min_by(|&s, &t| at(s).total_cmp(&at(t))).unwrap();
-        nearest_m = nearest_m.min(at(nearest));
+        let (sample_m, nearest) = samples
+            .map(|t| (at(t), t))
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .unwrap();
+        nearest_m = nearest_m.min(sample_m);
+        if sample_m - 2.0 * between_samples_m > enough_m {
+            break;
+        }
         (first, last) = ((nearest - step).max(0.0), (nearest + step).min(1.0));
     }
     nearest_m

@@ -117,8 +117,8 @@ impl Dataset {
         let held = self.coverage.held(tileset)?;
         Some(TilesetInfo {
             tileset,
-            tiles: held.tiles.count(),
-            area_m2: held.tiles.area_m2(),
+            tiles: held.tiles().count(),
+            area_m2: held.tiles().area_m2(),
             failed: held.failed.clone(),
         })
     }

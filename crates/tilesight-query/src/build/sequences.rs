@@ -164,7 +164,9 @@ impl Draft {
             .flat_map(|piece| (piece.first_run..piece.beyond_run).map(move |run| (piece, run)))
             .map(|(piece, run)| (piece.tile, all.run(run)))
             .collect();
-        let parts = lines_of(&points, &runs, |a, b| coverage.holds_between(a, b));
+        let parts = lines_of(&points, &runs, |a, b| {
+            coverage.holds_between(DATA_ZOOM, a, b)
+        });
         let facts = SequenceFacts {
             length_m: length_m(&parts),
             ..facts_of(images, rows, &pieces)

@@ -3,7 +3,7 @@
 use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat, haversine_m};
 
 use super::{BoxShape, Circle, RegionShape};
-use crate::index::{BoxGroup, Shape, Target, Verdicts};
+use crate::index::{BoxGroup, FANOUT, Shape, Target, Verdicts};
 
 /// A place that lines can pass through.
 pub(crate) trait LineShape {
@@ -56,7 +56,13 @@ impl LineShape for LineBox {
 
 impl LineShape for RegionShape {
     fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts {
-        Shape::classify(self, boxes)
+        let mut verdicts = Shape::classify(self, boxes);
+        // Lines may meet it between the grid positions, where it is thin.
+        for i in 0..FANOUT {
+            let meets = verdicts.meets >> i & 1 == 1 || self.0.meets_box(&boxes.get(i));
+            verdicts.meets |= u16::from(meets) << i;
+        }
+        verdicts
     }
 
     fn contains(&self, point: GridPoint) -> bool {
