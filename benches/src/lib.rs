@@ -1,5 +1,6 @@
 //! What the benchmarks share: tiles to decode, and rivals to decode them with.
 
 pub mod columns;
+pub mod heap;
 pub mod rivals;
 pub mod tiles;
