@@ -4,7 +4,7 @@ use tilesight_tile::{GridPoint, TileId};
 
 use crate::attributes::SequenceId;
 use crate::capture::{Captures, Positions, Shot};
-use crate::random::Random;
+use crate::random::{Random, topic};
 use crate::world::{TILE_PIXELS, World};
 
 /// Side of a block in tiles. Larger blocks generate fewer cells twice, and need more memory.
@@ -36,7 +36,11 @@ pub struct ImageRow {
 impl ImageRow {
     /// The position on the world grid.
     pub fn grid_point(&self) -> GridPoint {
-        crate::capture::Pixel { x: self.x, y: self.y }.grid_point()
+        crate::capture::Pixel {
+            x: self.x,
+            y: self.y,
+        }
+        .grid_point()
     }
 }
 
@@ -100,7 +104,12 @@ impl World {
     /// Gives what [`block`](Self::block) gives for the tile, at nine times the cost.
     pub fn tile(&self, tile: TileId, positions: Positions) -> Option<Block> {
         self.cell_of(tile)?;
-        Some(self.square(tile.x() - self.first_x, tile.y() - self.first_y, 1, positions))
+        Some(self.square(
+            tile.x() - self.first_x,
+            tile.y() - self.first_y,
+            1,
+            positions,
+        ))
     }
 
     /// Column and row of a block's north-western tile in the world's square.
@@ -144,7 +153,8 @@ impl Block {
     fn sort(seed: u64, positions: Positions, ids: Vec<TileId>, captures: Captures) -> Self {
         let (first, last) = (ids[0], ids[ids.len() - 1]);
         let columns = last.x() - first.x() + 1;
-        let mut tiles: Vec<(TileId, Vec<Shot>)> = ids.into_iter().map(|id| (id, Vec::new())).collect();
+        let mut tiles: Vec<(TileId, Vec<Shot>)> =
+            ids.into_iter().map(|id| (id, Vec::new())).collect();
         for shot in &captures.shots {
             let (x, y) = (shot.at.x / TILE_PIXELS, shot.at.y / TILE_PIXELS);
             if (first.x()..=last.x()).contains(&x) && (first.y()..=last.y()).contains(&y) {
@@ -153,9 +163,14 @@ impl Block {
             }
         }
         for (id, shots) in &mut tiles {
-            Random::keyed(&[seed, 10, id.x().into(), id.y().into()]).shuffle(shots);
+            Random::keyed(&[seed, topic::IMAGE_ORDER, id.x().into(), id.y().into()]).shuffle(shots);
         }
-        Self { seed, positions, tiles, captures }
+        Self {
+            seed,
+            positions,
+            tiles,
+            captures,
+        }
     }
 }
 
@@ -193,7 +208,13 @@ mod tests {
 
     fn world(seed: u64, images: u64, side_tiles: Option<u32>) -> World {
         let centre = LonLat::new(24.94, 60.17).unwrap();
-        World::new(&Plan { seed, images, centre, side_tiles }).unwrap()
+        World::new(&Plan {
+            seed,
+            images,
+            centre,
+            side_tiles,
+        })
+        .unwrap()
     }
 
     fn rows(world: &World) -> Vec<ImageRow> {
@@ -206,7 +227,13 @@ mod tests {
 
     #[test]
     fn every_image_comes_once_whatever_the_size() {
-        for (images, side) in [(0, None), (1, None), (1_000, Some(1)), (5_000, Some(9)), (30_000, None)] {
+        for (images, side) in [
+            (0, None),
+            (1, None),
+            (1_000, Some(1)),
+            (5_000, Some(9)),
+            (30_000, None),
+        ] {
             let rows = rows(&world(3, images, side));
             let ids: HashSet<i64> = rows.iter().map(|row| row.id).collect();
             assert_eq!((rows.len() as u64, ids.len() as u64), (images, images));
@@ -236,10 +263,18 @@ mod tests {
             .map(|positions| world.tile(tile, positions).unwrap())
             .into();
         let mut moved = 0;
-        let pairs = recorded.tiles().next().unwrap().rows().zip(computed.tiles().next().unwrap().rows());
+        let pairs = recorded
+            .tiles()
+            .next()
+            .unwrap()
+            .rows()
+            .zip(computed.tiles().next().unwrap().rows());
         for (recorded, computed) in pairs {
             assert_eq!(recorded.id, computed.id);
-            let pixels = recorded.x.abs_diff(computed.x).max(recorded.y.abs_diff(computed.y));
+            let pixels = recorded
+                .x
+                .abs_diff(computed.x)
+                .max(recorded.y.abs_diff(computed.y));
             assert!(f64::from(pixels) * world.metres_a_pixel() < 3.5);
             moved += u32::from(pixels > 0);
         }

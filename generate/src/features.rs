@@ -6,7 +6,7 @@ use tilesight_tile::{GridPoint, TileId};
 use crate::attributes::draw_ms;
 use crate::capture::Pixel;
 use crate::classes::{OBJECT_CLASSES, SIGN_CLASSES};
-use crate::random::Random;
+use crate::random::{Random, topic};
 use crate::roads::Roads;
 use crate::tile::tile_point;
 use crate::walk::draw_crossing;
@@ -75,7 +75,10 @@ impl FeatureRow {
     }
 
     fn pixel(&self) -> Pixel {
-        Pixel { x: self.x, y: self.y }
+        Pixel {
+            x: self.x,
+            y: self.y,
+        }
     }
 }
 
@@ -105,14 +108,16 @@ impl World {
         let mut writer = TileWriter::new();
         if !features.is_empty() {
             writer.push(feature_layer(tile, kind, &features));
-        } else if Random::keyed(&[self.seed, 14, tile.x().into(), tile.y().into()]).chance(WATER_SHARE) {
+        } else if Random::keyed(&[self.seed, topic::WATER, tile.x().into(), tile.y().into()])
+            .chance(WATER_SHARE)
+        {
             writer.push(water_layer());
         }
         writer.finish()
     }
 
     fn feature(&self, cell: Cell, kind: FeatureKind, number: u64) -> FeatureRow {
-        let mut random = Random::keyed(&[self.seed, 15, kind as u64, number]);
+        let mut random = Random::keyed(&[self.seed, topic::FEATURE, kind as u64, number]);
         let Pixel { x, y } = self.roadside(cell, &mut random);
         let (one_ms, other_ms) = (draw_ms(&mut random), draw_ms(&mut random));
         FeatureRow {
@@ -130,7 +135,10 @@ impl World {
         let (roads, tile) = (Roads(self), self.tile_of(cell));
         let from = roads.nearest_road(draw_crossing(self, cell, random));
         let start = roads.position(from);
-        let end = roads.neighbours(from).next().map_or(start, |to| roads.position(to));
+        let end = roads
+            .neighbours(from)
+            .next()
+            .map_or(start, |to| roads.position(to));
         let along = random.unit();
         let mut aside = || {
             let side = random.pick(&[-1.0, 1.0]);

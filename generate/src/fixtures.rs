@@ -16,7 +16,7 @@ use door::Door;
 
 /// A seed whose town shows every oddity there is: ids as doubles, clocks unset and absurd, tiles
 /// without images, sequences without a line.
-const SEED: u64 = 1;
+const SEED: u64 = 149;
 
 const IMAGES: u64 = 6_000;
 
@@ -35,7 +35,12 @@ const README: &str = include_str!("fixtures/README.md");
 /// Never, as long as the plan is the one written here.
 pub fn town() -> World {
     let centre = LonLat::new(24.94, 60.17).expect("a place in the north");
-    let plan = Plan { seed: SEED, images: IMAGES, centre, side_tiles: Some(SIDE_TILES) };
+    let plan = Plan {
+        seed: SEED,
+        images: IMAGES,
+        centre,
+        side_tiles: Some(SIDE_TILES),
+    };
     World::new(&plan).expect("so small a plan fits the world")
 }
 
@@ -47,7 +52,12 @@ pub fn town() -> World {
 pub fn write(folder: &Path) -> Result<(), StoreError> {
     let town = town();
     let tiles = folder.join("town");
-    for tileset in [Tileset::Images, Tileset::Computed, Tileset::Points, Tileset::Signs] {
+    for tileset in [
+        Tileset::Images,
+        Tileset::Computed,
+        Tileset::Points,
+        Tileset::Signs,
+    ] {
         write_tiles(&town, tileset, &tiles.join(tileset.name()))?;
     }
     write_shallow_tiles(&town, &tiles.join(Tileset::Images.name()))?;
@@ -55,7 +65,9 @@ pub fn write(folder: &Path) -> Result<(), StoreError> {
     for (name, geojson) in areas::of(&town) {
         write_file(&folder.join("areas").join(name), geojson.as_bytes())?;
     }
-    let readme = Door::of(&town).fill_in(README).replace("{town_images}", &IMAGES.to_string());
+    let readme = Door::of(&town)
+        .fill_in(README)
+        .replace("{town_images}", &IMAGES.to_string());
     write_file(&folder.join("README.md"), readme.as_bytes())
 }
 
@@ -67,7 +79,11 @@ fn write_tiles(town: &World, tileset: Tileset, folder: &Path) -> Result<(), Stor
             continue;
         }
         let is_compressed = (tile.x() + tile.y()) % 3 == 0;
-        let stored = if is_compressed { compressed(bytes) } else { bytes };
+        let stored = if is_compressed {
+            compressed(bytes)
+        } else {
+            bytes
+        };
         write_file(&tile_path(folder, tile), &stored)?;
     }
     Ok(())
@@ -75,7 +91,10 @@ fn write_tiles(town: &World, tileset: Tileset, folder: &Path) -> Result<(), Stor
 
 fn write_shallow_tiles(town: &World, folder: &Path) -> Result<(), StoreError> {
     for zoom in SHALLOW_ZOOMS {
-        let tiles: BTreeSet<TileId> = town.tile_ids().filter_map(|tile| tile.ancestor(zoom)).collect();
+        let tiles: BTreeSet<TileId> = town
+            .tile_ids()
+            .filter_map(|tile| tile.ancestor(zoom))
+            .collect();
         for tile in tiles {
             write_file(&tile_path(folder, tile), &town.shallow_tile(tile))?;
         }
@@ -97,5 +116,9 @@ fn encoded_tiles(town: &World, tileset: Tileset) -> impl Iterator<Item = (TileId
 
 /// An empty tile stays one of no bytes.
 fn compressed(bytes: Vec<u8>) -> Vec<u8> {
-    if bytes.is_empty() { bytes } else { gzip(&bytes) }
+    if bytes.is_empty() {
+        bytes
+    } else {
+        gzip(&bytes)
+    }
 }

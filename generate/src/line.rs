@@ -16,7 +16,8 @@ pub(crate) fn clip(line: &[Point], tile: TileId) -> Vec<Vec<TilePoint>> {
     let window = Window::of(tile);
     let mut parts: Vec<Vec<TilePoint>> = Vec::new();
     let mut inside = false;
-    for (&from, &to) in line.iter().zip(&line[1..]) {
+    for segment in line.windows(2) {
+        let (from, to) = (segment[0], segment[1]);
         let Some((enter, leave)) = window.crossed_by(from, to) else {
             inside = false;
             continue;
@@ -47,8 +48,14 @@ impl Window {
         let unit = f64::from(1u32 << (IMAGE_ZOOM - tile.z()));
         let edge = |tile: u32| f64::from(tile) * f64::from(TILE_PIXELS) * unit;
         Self {
-            min: Point { x: edge(tile.x()), y: edge(tile.y()) },
-            max: Point { x: edge(tile.x() + 1), y: edge(tile.y() + 1) },
+            min: Point {
+                x: edge(tile.x()),
+                y: edge(tile.y()),
+            },
+            max: Point {
+                x: edge(tile.x() + 1),
+                y: edge(tile.y() + 1),
+            },
             unit,
         }
     }
@@ -77,7 +84,9 @@ impl Window {
     }
 
     fn tile_point(&self, at: Point) -> TilePoint {
-        let to_units = |at: f64, min: f64| (((at - min) / self.unit).round() as i32).clamp(0, TILE_PIXELS as i32);
+        let to_units = |at: f64, min: f64| {
+            (((at - min) / self.unit).round() as i32).clamp(0, TILE_PIXELS as i32)
+        };
         (to_units(at.x, self.min.x), to_units(at.y, self.min.y))
     }
 }
@@ -103,20 +112,31 @@ mod tests {
         let origin = |tile: u32| f64::from(tile * TILE_PIXELS);
         let line: Vec<Point> = line
             .iter()
-            .map(|&(x, y)| Point { x: origin(2) + x, y: origin(3) + y })
+            .map(|&(x, y)| Point {
+                x: origin(2) + x,
+                y: origin(3) + y,
+            })
             .collect();
         assert_eq!(clip(&line, tile), expected);
     }
 
     #[test]
     fn what_lies_inside_stays() {
-        check(&[(1.0, 2.0), (3.4, 4.6), (5.0, 0.0)], &[&[(1, 2), (3, 5), (5, 0)]]);
+        check(
+            &[(1.0, 2.0), (3.4, 4.6), (5.0, 0.0)],
+            &[&[(1, 2), (3, 5), (5, 0)]],
+        );
     }
 
     #[test]
     fn a_line_that_comes_back_has_two_parts() {
         check(
-            &[(4000.0, 10.0), (4192.0, 20.0), (4192.0, 30.0), (4000.0, 40.0)],
+            &[
+                (4000.0, 10.0),
+                (4192.0, 20.0),
+                (4192.0, 30.0),
+                (4000.0, 40.0),
+            ],
             &[&[(4000, 10), (4096, 15)], &[(4096, 35), (4000, 40)]],
         );
     }

@@ -1,6 +1,9 @@
 //! The program `tilesight-generate`: makes fixtures and bench data.
 
+#![expect(clippy::print_stderr, reason = "a program says why it failed")]
+
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -78,10 +81,17 @@ impl From<TilesetArg> for Tileset {
     }
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
-        Command::Fixtures { output } => Ok(fixtures::write(&output)?),
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Fixtures { output } => fixtures::write(&output).map_err(anyhow::Error::from),
         Command::Tiles(args) => make_tiles(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -113,9 +123,17 @@ fn make_tiles(args: &TilesArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn encode_block(world: &World, block: u32, tileset: Tileset, compresses: bool) -> Vec<(TileId, Vec<u8>)> {
+fn encode_block(
+    world: &World,
+    block: u32,
+    tileset: Tileset,
+    compresses: bool,
+) -> Vec<(TileId, Vec<u8>)> {
     let mut tiles = world.encoded_block(block, tileset);
-    for (_, bytes) in tiles.iter_mut().filter(|(_, bytes)| compresses && !bytes.is_empty()) {
+    for (_, bytes) in tiles
+        .iter_mut()
+        .filter(|(_, bytes)| compresses && !bytes.is_empty())
+    {
         *bytes = gzip(bytes);
     }
     tiles
@@ -124,18 +142,24 @@ fn encode_block(world: &World, block: u32, tileset: Tileset, compresses: bool) -
 /// Shows how many tiles are done, on a terminal.
 fn progress_of(world: &World) -> ProgressBar {
     let template = "{bar:40} {human_pos}/{human_len} tiles, {per_sec}, {eta} left";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(world.tile_ids().count() as u64).with_style(style)
 }
 
 fn ensure_absent(output: &Path) -> anyhow::Result<()> {
     let path = output.display();
-    ensure!(!output.exists(), "{path} is there already; remove it, or choose another with -o");
+    ensure!(
+        !output.exists(),
+        "{path} is there already; remove it, or choose another with -o"
+    );
     Ok(())
 }
 
 fn parse_lon_lat(text: &str) -> anyhow::Result<LonLat> {
-    let (lon, lat) = text.split_once(',').context("write longitude,latitude: 24.94,60.17")?;
+    let (lon, lat) = text
+        .split_once(',')
+        .context("write longitude,latitude: 24.94,60.17")?;
     let degrees = |number: &str| {
         let parsed = number.trim().parse::<f64>();
         parsed.with_context(|| format!("{number:?} is not a number of degrees"))

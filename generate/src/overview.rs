@@ -60,7 +60,13 @@ impl World {
         let mut layer = LayerWriter::new("sequence");
         self.for_each_capture_near(tile, |captures| {
             for sequence in &captures.sequences {
-                write_sequence(&mut layer, sequence, captures.line(sequence), tile, Ids::Integers);
+                write_sequence(
+                    &mut layer,
+                    sequence,
+                    captures.line(sequence),
+                    tile,
+                    Ids::Integers,
+                );
             }
         });
         layer
@@ -83,7 +89,10 @@ impl World {
 
 fn overview_properties(sequence: &Sequence) -> [(&'static str, Value<'_>); 4] {
     [
-        ("captured_at", Value::Int(sequence.first_shot.captured_at_ms.unwrap_or(0))),
+        (
+            "captured_at",
+            Value::Int(sequence.first_shot.captured_at_ms.unwrap_or(0)),
+        ),
         ("id", Value::Int(sequence.first_shot.id)),
         ("is_pano", Value::Bool(sequence.is_pano)),
         ("sequence_id", Value::String(sequence.id.as_str())),

@@ -4,7 +4,7 @@
 //! and exists everywhere; the streets between are there as far as a place is built up. Positions
 //! are in pixels of image tiles, counted from the north-western corner of the world.
 
-use crate::random::{hash, unit};
+use crate::random::{hash, topic, unit};
 use crate::world::{Cell, TILE_PIXELS, World};
 
 /// Crossings along a tile's side.
@@ -13,9 +13,9 @@ pub(crate) const CROSSINGS_A_TILE: u32 = 8;
 /// Distance between neighbouring crossings before they are bent.
 const STREET_PIXELS: f64 = (TILE_PIXELS / CROSSINGS_A_TILE) as f64;
 
-/// Distance that every crossing keeps from the edge of what it must stay within, so that images
-/// beside the road stay within it too.
-pub(crate) const MARGIN_PIXELS: f64 = 64.0;
+/// Distance that every crossing keeps from the edge of the world's square, so that images beside
+/// the road stay within it too.
+const MARGIN_PIXELS: f64 = 64.0;
 
 /// Which line within a tile is a main road.
 const MAIN_LINE: u32 = CROSSINGS_A_TILE / 2;
@@ -25,6 +25,13 @@ const BUILT_UP_IMAGES: f64 = 1_500.0;
 
 /// How far roads swing, and over how many crossings: country bends, town bends, crooked corners.
 const BENDS: [(f64, u32); 3] = [(900.0, 32), (220.0, 8), (80.0, 1)];
+
+/// So many crossings away lies more than all bends, and the room beside the road, can move one.
+pub(crate) const SWING_CROSSINGS: u32 = 3;
+
+const _: () = assert!(
+    BENDS[0].0 + BENDS[1].0 + BENDS[2].0 + MARGIN_PIXELS < SWING_CROSSINGS as f64 * STREET_PIXELS
+);
 
 /// A position in pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,8 +85,14 @@ impl Roads<'_> {
             let to = Crossing { column, row };
             (self.holds(to) && self.is_road(from, axis)).then_some(to)
         };
-        let north = Crossing { column, row: row - 1 };
-        let west = Crossing { column: column - 1, row };
+        let north = Crossing {
+            column,
+            row: row - 1,
+        };
+        let west = Crossing {
+            column: column - 1,
+            row,
+        };
         [
             leads_to(column, row - 1, 1, north),
             leads_to(column + 1, row, 0, at),
@@ -117,16 +130,27 @@ impl Roads<'_> {
         if line % CROSSINGS_A_TILE == MAIN_LINE {
             return true;
         }
-        let draw = unit(hash(&[self.0.seed, 3, axis, from.column as u64, from.row as u64]));
+        let draw = unit(hash(&[
+            self.0.seed,
+            topic::STREETS,
+            axis,
+            from.column as u64,
+            from.row as u64,
+        ]));
         draw < 0.9 * self.built_up(from)
     }
 
     /// How far the tile of a crossing is built up, from 0 to 1.
     fn built_up(self, at: Crossing) -> f64 {
         let tile = |line: u32, first: u32| {
-            (line / CROSSINGS_A_TILE).saturating_sub(first).min(self.0.side - 1)
+            (line / CROSSINGS_A_TILE)
+                .saturating_sub(first)
+                .min(self.0.side - 1)
         };
-        let (column, row) = (tile(at.column, self.0.first_x), tile(at.row, self.0.first_y));
+        let (column, row) = (
+            tile(at.column, self.0.first_x),
+            tile(at.row, self.0.first_y),
+        );
         let images = self.0.images_of(Cell(row * self.0.side + column));
         ((images.end - images.start) as f64 / BUILT_UP_IMAGES).min(1.0)
     }
@@ -144,12 +168,22 @@ impl Roads<'_> {
         let (column, row) = (at.column / period, at.row / period);
         let corner = |right: u32, down: u32| {
             let place = [(column + right) as u64, (row + down) as u64];
-            2.0 * unit(hash(&[self.0.seed, 4, key[0], key[1], place[0], place[1]])) - 1.0
+            2.0 * unit(hash(&[
+                self.0.seed,
+                topic::BENDS,
+                key[0],
+                key[1],
+                place[0],
+                place[1],
+            ])) - 1.0
         };
         if period == 1 {
             return corner(0, 0);
         }
-        let (right, down) = (ease(at.column % period, period), ease(at.row % period, period));
+        let (right, down) = (
+            ease(at.column % period, period),
+            ease(at.row % period, period),
+        );
         let north = blend(corner(0, 0), corner(1, 0), right);
         let south = blend(corner(0, 1), corner(1, 1), right);
         blend(north, south, down)

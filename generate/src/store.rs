@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use flate2::write::GzEncoder;
 use flate2::Compression;
+use flate2::write::GzEncoder;
 use rusqlite::Connection;
 use tilesight_tile::TileId;
 
@@ -50,12 +50,16 @@ pub enum StoreError {
     Archive {
         /// The archive.
         path: PathBuf,
-        /// What SQLite said.
+        /// What the database said.
         source: rusqlite::Error,
     },
 }
 
 /// Compresses a tile with gzip; equal tiles give equal bytes, for no time or name is stored.
+///
+/// # Panics
+///
+/// Never: writing to memory does not fail.
 pub fn gzip(tile: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder
@@ -69,7 +73,10 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let parent = path.parent().unwrap_or(path);
     fs::create_dir_all(parent)
         .and_then(|()| fs::write(path, bytes))
-        .map_err(|source| StoreError::Io { path: path.to_owned(), source })
+        .map_err(|source| StoreError::Io {
+            path: path.to_owned(),
+            source,
+        })
 }
 
 /// The file of a tile in a folder: `{z}/{x}/{y}.mvt`.
@@ -99,7 +106,9 @@ impl TileStore {
     ///
     /// [`StoreError`] when it cannot be made.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
-        let is_archive = path.extension().is_some_and(|extension| extension == "mbtiles");
+        let is_archive = path
+            .extension()
+            .is_some_and(|extension| extension == "mbtiles");
         let kind = if is_archive {
             Kind::Archive(Archive::create(path)?)
         } else {
@@ -144,7 +153,10 @@ struct Archive {
 
 impl Archive {
     fn create(path: &Path) -> Result<Self, StoreError> {
-        let io_error = |source| StoreError::Io { path: path.to_owned(), source };
+        let io_error = |source| StoreError::Io {
+            path: path.to_owned(),
+            source,
+        };
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(io_error)?;
         }
@@ -156,21 +168,31 @@ impl Archive {
             Ok(connection)
         };
         let connection = open().map_err(|source| archive_error(path, source))?;
-        Ok(Self { path: path.to_owned(), unfinished, connection })
+        Ok(Self {
+            path: path.to_owned(),
+            unfinished,
+            connection,
+        })
     }
 
     fn put(&self, tile: TileId, bytes: &[u8]) -> Result<(), StoreError> {
         // MBTiles counts rows from the south.
         let row = (1u32 << tile.z()) - 1 - tile.y();
         self.connection
-            .prepare_cached("INSERT INTO tiles VALUES (?, ?, ?, ?)")
-            .and_then(|mut insert| insert.execute((tile.z(), tile.x(), row, bytes)))
+            .execute(
+                "INSERT INTO tiles VALUES (?, ?, ?, ?)",
+                (tile.z(), tile.x(), row, bytes),
+            )
             .map_err(|source| archive_error(&self.path, source))?;
         Ok(())
     }
 
     fn finish(self, metadata: Vec<(&str, String)>) -> Result<(), StoreError> {
-        let Self { path, unfinished, connection } = self;
+        let Self {
+            path,
+            unfinished,
+            connection,
+        } = self;
         let complete = || {
             for entry in metadata {
                 connection.execute("INSERT INTO metadata VALUES (?, ?)", entry)?;
@@ -178,13 +200,18 @@ impl Archive {
             connection.execute_batch(FINISH)
         };
         complete().map_err(|source| archive_error(&path, source))?;
-        connection.close().map_err(|(_, source)| archive_error(&path, source))?;
+        connection
+            .close()
+            .map_err(|(_, source)| archive_error(&path, source))?;
         fs::rename(&unfinished, &path).map_err(|source| StoreError::Io { path, source })
     }
 }
 
 fn archive_error(path: &Path, source: rusqlite::Error) -> StoreError {
-    StoreError::Archive { path: path.to_owned(), source }
+    StoreError::Archive {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// Lists what an archive says of itself (MBTiles 1.3, section Content).
@@ -193,12 +220,18 @@ fn metadata(world: &World, tileset: Tileset) -> Vec<(&'static str, String)> {
     let (lon, lat) = (world.centre.lon(), world.centre.lat());
     vec![
         ("name", tileset.name().to_owned()),
-        ("description", format!("{} images that were never taken", world.image_count())),
+        (
+            "description",
+            format!("{} images that were never taken", world.image_count()),
+        ),
         ("attribution", "Generated data, CC0 1.0".to_owned()),
         ("type", "overlay".to_owned()),
         ("version", "1".to_owned()),
         ("format", "pbf".to_owned()),
-        ("bounds", format!("{west:.6},{south:.6},{east:.6},{north:.6}")),
+        (
+            "bounds",
+            format!("{west:.6},{south:.6},{east:.6},{north:.6}"),
+        ),
         ("center", format!("{lon:.6},{lat:.6},{IMAGE_ZOOM}")),
         ("minzoom", IMAGE_ZOOM.to_string()),
         ("maxzoom", IMAGE_ZOOM.to_string()),
@@ -212,5 +245,80 @@ fn bounds_within(world: &World) -> [f64; 4] {
     let (north_west, south_east) = world.corners();
     let up = |degrees: f64| (degrees * 1e6).floor() / 1e6 + 1e-6;
     let down = |degrees: f64| (degrees * 1e6).ceil() / 1e6 - 1e-6;
-    [up(north_west.lon()), up(south_east.lat()), down(south_east.lon()), down(north_west.lat())]
+    [
+        up(north_west.lon()),
+        up(south_east.lat()),
+        down(south_east.lon()),
+        down(north_west.lat()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::Plan;
+    use tilesight_tile::{Bbox, LonLat};
+
+    fn world() -> World {
+        let centre = LonLat::new(24.94, 60.17).unwrap();
+        let plan = Plan {
+            seed: 2,
+            images: 100,
+            centre,
+            side_tiles: Some(3),
+        };
+        World::new(&plan).unwrap()
+    }
+
+    #[test]
+    fn an_archive_counts_rows_from_the_south_and_leaves_empty_tiles_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mbtiles");
+        let mut store = TileStore::create(&path).unwrap();
+        store
+            .put(TileId::new(14, 9326, 4742).unwrap(), b"tile")
+            .unwrap();
+        store
+            .put(TileId::new(14, 9327, 4742).unwrap(), b"")
+            .unwrap();
+        assert!(!path.exists(), "it appears when it is complete");
+        store.finish(&world(), Tileset::Images).unwrap();
+
+        let archive = Connection::open(&path).unwrap();
+        let tiles: (u32, u32, u32, Vec<u8>) = archive
+            .query_one("SELECT * FROM tiles", (), |row| row.try_into())
+            .unwrap();
+        assert_eq!(tiles, (14, 9326, 16_383 - 4742, b"tile".to_vec()));
+    }
+
+    #[test]
+    fn bounds_touch_the_tiles_of_the_world_and_no_other() {
+        let world = world();
+        let [west, south, east, north] = bounds_within(&world);
+        let bounds = Bbox::from_degrees(west, south, east, north).unwrap();
+        let grid_box = bounds.grid_boxes().next().unwrap();
+        let tiles = world.tile_ids();
+        assert!(
+            tiles
+                .into_iter()
+                .all(|tile| tile.grid_box().intersects(&grid_box))
+        );
+        let (first, last) = (
+            world.tile_ids().next().unwrap(),
+            world.tile_ids().last().unwrap(),
+        );
+        assert!(
+            first.grid_box().min_x <= grid_box.min_x && first.grid_box().min_y <= grid_box.min_y
+        );
+        assert!(grid_box.max_x <= last.grid_box().max_x && grid_box.max_y <= last.grid_box().max_y);
+    }
+
+    #[test]
+    fn a_folder_has_files_for_empty_tiles_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = TileStore::create(folder.path()).unwrap();
+        store.put(TileId::new(14, 1, 2).unwrap(), b"").unwrap();
+        store.finish(&world(), Tileset::Images).unwrap();
+        assert_eq!(fs::read(folder.path().join("14/1/2.mvt")).unwrap(), b"");
+    }
 }

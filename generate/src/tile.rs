@@ -6,7 +6,7 @@ use tilesight_tile::TileId;
 use crate::block::TileView;
 use crate::capture::{Pixel, Positions, Sequence, Shot};
 use crate::line::{TilePoint, clip};
-use crate::random::{hash, unit};
+use crate::random::{hash, topic, unit};
 use crate::roads::Point;
 use crate::world::{IMAGE_ZOOM, TILE_PIXELS};
 
@@ -26,12 +26,21 @@ impl TileView<'_> {
     /// unknown time is 0, an unknown heading absent or −1, and what else is unknown is absent. In
     /// some tiles the order of the layers is the other one, in few every id is a double.
     pub fn encode(self) -> Vec<u8> {
-        let draw = |what: u64| {
-            unit(hash(&[self.seed, what, self.id.x().into(), self.id.y().into()]))
+        let draw = |topic: u64| {
+            unit(hash(&[
+                self.seed,
+                topic,
+                self.id.x().into(),
+                self.id.y().into(),
+            ]))
         };
-        let ids = if draw(11) < DOUBLE_ID_SHARE { Ids::Doubles } else { Ids::Integers };
+        let ids = if draw(topic::ID_TYPE) < DOUBLE_ID_SHARE {
+            Ids::Doubles
+        } else {
+            Ids::Integers
+        };
         let mut layers = vec![self.sequence_layer(ids), self.image_layer(ids)];
-        if draw(12) < 0.3 {
+        if draw(topic::LAYER_ORDER) < 0.3 {
             layers.reverse();
         }
         let mut tile = TileWriter::new();
@@ -56,7 +65,13 @@ impl TileView<'_> {
     fn sequence_layer(self, ids: Ids) -> LayerWriter {
         let mut layer = LayerWriter::new("sequence");
         for sequence in &self.captures.sequences {
-            write_sequence(&mut layer, sequence, self.captures.line(sequence), self.id, ids);
+            write_sequence(
+                &mut layer,
+                sequence,
+                self.captures.line(sequence),
+                self.id,
+                ids,
+            );
         }
         layer
     }
@@ -90,12 +105,19 @@ pub(crate) fn write_sequence(
     if parts.is_empty() {
         return;
     }
-    let mut properties = vec![("captured_at", Value::Int(sequence.first_shot.captured_at_ms.unwrap_or(0)))];
+    let mut properties = vec![(
+        "captured_at",
+        Value::Int(sequence.first_shot.captured_at_ms.unwrap_or(0)),
+    )];
     properties.extend(sequence.creator_id.map(|id| ("creator_id", ids.value(id))));
     properties.push(("id", Value::String(sequence.id.as_str())));
     properties.push(("image_id", ids.value(sequence.first_shot.id)));
     properties.push(("is_pano", Value::Bool(sequence.is_pano)));
-    properties.extend(sequence.organization_id.map(|id| ("organization_id", ids.value(id))));
+    properties.extend(
+        sequence
+            .organization_id
+            .map(|id| ("organization_id", ids.value(id))),
+    );
     layer.lines(&parts, &properties);
 }
 
@@ -112,9 +134,13 @@ fn image_properties<'a>(
     properties.extend(sequence.creator_id.map(|id| ("creator_id", ids.value(id))));
     properties.push(("id", ids.value(shot.id)));
     properties.push(("is_pano", Value::Bool(sequence.is_pano)));
-    properties.extend(sequence.organization_id.map(|id| ("organization_id", ids.value(id))));
+    properties.extend(
+        sequence
+            .organization_id
+            .map(|id| ("organization_id", ids.value(id))),
+    );
     if positions == Positions::Computed {
-        let quality_score = unit(hash(&[shot.id as u64, 13]));
+        let quality_score = unit(hash(&[shot.id as u64, topic::QUALITY]));
         properties.push(("quality_score", Value::Double(quality_score)));
     }
     properties.push(("sequence_id", Value::String(sequence.id.as_str())));

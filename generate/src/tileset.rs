@@ -46,7 +46,10 @@ impl Tileset {
             Self::Points => &[("point", FEATURE_KEYS)],
             Self::Signs => &[("traffic_sign", FEATURE_KEYS)],
         };
-        let layers: Vec<String> = layers.iter().map(|(id, keys)| vector_layer(id, keys)).collect();
+        let layers: Vec<String> = layers
+            .iter()
+            .map(|(id, keys)| vector_layer(id, keys))
+            .collect();
         format!(r#"{{"vector_layers":[{}]}}"#, layers.join(","))
     }
 }
@@ -62,11 +65,16 @@ impl World {
     pub fn encoded_block(&self, number: u32, tileset: Tileset) -> Vec<(TileId, Vec<u8>)> {
         let images = |positions| {
             let block = self.block(number, positions);
-            block.tiles().map(|tile| (tile.id(), tile.encode())).collect()
+            block
+                .tiles()
+                .map(|tile| (tile.id(), tile.encode()))
+                .collect()
         };
         let features = |kind| {
             let tiles = self.block_tiles(number).into_iter();
-            tiles.map(|tile| (tile, self.feature_tile(tile, kind))).collect()
+            tiles
+                .map(|tile| (tile, self.feature_tile(tile, kind)))
+                .collect()
         };
         match tileset {
             Tileset::Images => images(Positions::Recorded),
@@ -104,7 +112,8 @@ mod tests {
             Tileset::Signs.vector_layers(),
             r#"{"vector_layers":[{"id":"traffic_sign","fields":{"first_seen_at":"Number","id":"Number","last_seen_at":"Number","value":"String"}}]}"#
         );
-        let images: serde_json::Value = serde_json::from_str(&Tileset::Images.vector_layers()).unwrap();
+        let images: serde_json::Value =
+            serde_json::from_str(&Tileset::Images.vector_layers()).unwrap();
         assert_eq!(images["vector_layers"][1]["fields"]["id"], "String");
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use tilesight_tile::{GridPoint, LonLat, TileId};
 
 use crate::density::Density;
-use crate::random::{Permutation, hash};
+use crate::random::{Permutation, hash, topic};
 
 /// Zoom of the tiles that hold images.
 pub const IMAGE_ZOOM: u8 = 14;
@@ -44,7 +44,9 @@ pub enum PlanError {
     #[error("{0} images are more than one world can hold ({max}; for example 1000000)", max = World::MAX_IMAGES)]
     TooManyImages(u64),
     /// A side of no tiles, or one that does not fit around the centre.
-    #[error("a square of {side} by {side} tiles does not fit around {lon},{lat}; choose a smaller side or a centre nearer to 0,0")]
+    #[error(
+        "a square of {side} by {side} tiles does not fit around {lon},{lat}; choose a smaller side or a centre nearer to 0,0"
+    )]
     Side {
         /// The side in tiles.
         side: u64,
@@ -152,13 +154,20 @@ impl World {
     }
 
     /// The north-western and the south-eastern corner of the square.
-    pub fn corners(&self) -> (LonLat, LonLat) {
+    pub(crate) fn corners(&self) -> (LonLat, LonLat) {
         let last = self.side - 1;
         let end = TileId::new(IMAGE_ZOOM, self.first_x + last, self.first_y + last)
             .expect("the square was checked to lie in the world")
             .grid_box();
         let start = self.tile_of(Cell(0)).origin();
-        (start.to_lon_lat(), GridPoint { x: end.max_x, y: end.max_y }.to_lon_lat())
+        (
+            start.to_lon_lat(),
+            GridPoint {
+                x: end.max_x,
+                y: end.max_y,
+            }
+            .to_lon_lat(),
+        )
     }
 
     /// Gives each cell its share of the images, in proportion to what it is expected to hold; the
@@ -176,12 +185,20 @@ impl World {
                 expected
             })
             .collect();
-        let share = |total: u64| u128::from(images) * u128::from(total) / u128::from(expected.max(1));
-        self.image_ends = running_totals.into_iter().map(|total| share(total) as u64).collect();
+        let share =
+            |total: u64| u128::from(images) * u128::from(total) / u128::from(expected.max(1));
+        self.image_ends = running_totals
+            .into_iter()
+            .map(|total| share(total) as u64)
+            .collect();
     }
 
     /// Some columns and rows of cells, row by row, as far as there are such.
-    pub(crate) fn cells(&self, columns: Range<u32>, rows: Range<u32>) -> impl Iterator<Item = Cell> + use<> {
+    pub(crate) fn cells(
+        &self,
+        columns: Range<u32>,
+        rows: Range<u32>,
+    ) -> impl Iterator<Item = Cell> + use<> {
         let side = self.side;
         let columns = columns.start..columns.end.min(side);
         let rows = rows.start..rows.end.min(side);
@@ -205,19 +222,21 @@ impl World {
     /// Running numbers of the images at home in a cell.
     pub(crate) fn images_of(&self, cell: Cell) -> Range<u64> {
         let index = cell.0 as usize;
-        let start = index.checked_sub(1).map_or(0, |before| self.image_ends[before]);
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| self.image_ends[before]);
         start..self.image_ends[index]
     }
 
     /// The id of an image by its running number: unique, and in no order.
     pub(crate) fn image_id(&self, number: u64) -> i64 {
-        let permutation = Permutation::new(53, hash(&[self.seed, 1]));
+        let permutation = Permutation::new(53, hash(&[self.seed, topic::IMAGE_ID]));
         FIRST_ID + permutation.apply(number) as i64
     }
 
     /// The id of a map feature by its running number; half of them need more than 53 bits.
     pub(crate) fn feature_id(&self, number: u64) -> i64 {
-        let permutation = Permutation::new(54, hash(&[self.seed, 2]));
+        let permutation = Permutation::new(54, hash(&[self.seed, topic::FEATURE_ID]));
         FIRST_ID + permutation.apply(number) as i64
     }
 }
@@ -257,7 +276,10 @@ mod tests {
         for images in [0, 1, 17, 10_000, 123_457] {
             let world = World::new(&plan(images, Some(9))).unwrap();
             let cells = (0..81).map(|cell| world.images_of(Cell(cell)));
-            assert_eq!(cells.map(|range| range.end - range.start).sum::<u64>(), images);
+            assert_eq!(
+                cells.map(|range| range.end - range.start).sum::<u64>(),
+                images
+            );
         }
     }
 
@@ -270,7 +292,10 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        assert!(matches!(World::new(&plan(1, Some(0))), Err(PlanError::Side { side: 0, .. })));
+        assert!(matches!(
+            World::new(&plan(1, Some(0))),
+            Err(PlanError::Side { side: 0, .. })
+        ));
         assert!(World::new(&plan(1, Some(20_000))).is_err());
         assert_eq!(
             World::new(&plan(1 << 40, None)).unwrap_err(),

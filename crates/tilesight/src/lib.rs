@@ -1,1 +1,52 @@
 //! An embedded spatial query engine over the vector tiles of street-level imagery.
+//!
+//! Open a folder of tiles or an MBTiles archive once; from then on ask, offline: which images
+//! were taken inside this polygon, within 50 m of this door, *looking at* this door, since 2023,
+//! as panoramas, by this organization, and which sequences, signs and objects are there.
+//!
+//! ```
+//! use tilesight::{Dataset, Image, ImageQuery, Kind, LonLat, Place};
+//!
+//! let data = Dataset::from_images([
+//!     Image { kind: Some(Kind::Pano), ..Image::at(1, 24.9380, 60.1699) },
+//!     Image { compass_angle_deg: Some(270.0), ..Image::at(2, 24.9381, 60.1699) }, // looks away
+//!     Image { kind: Some(Kind::Pano), ..Image::at(3, 24.9500, 60.1699) },         // too far
+//! ])?;
+//! let door = LonLat::new(24.9384, 60.1699)?;
+//! let found = data.images(&ImageQuery { place: Place::looking_at(door), ..Default::default() })?;
+//! assert_eq!(found.ids().collect::<Vec<_>>(), [1]);
+//! # Ok::<(), tilesight::Error>(())
+//! ```
+//!
+//! The type to begin with is [`Dataset`]: [`Dataset::open`] reads a source, and what it
+//! dereferences to answers [`ImageQuery`], [`SequenceQuery`] and [`FeatureQuery`]. Answers are
+//! read row by row, or written with [`formats`].
+//!
+//! # What it does not do
+//!
+//! It fetches nothing: tiles come from where they already lie. It shows no pictures: tiles tell
+//! where and when they were taken, not what is in them.
+
+#![forbid(unsafe_code)]
+
+mod dataset;
+mod decode;
+mod error;
+pub mod formats;
+mod source;
+
+pub use dataset::Dataset;
+pub use error::Error;
+pub use source::{Progress, Source};
+
+pub use tilesight_query::Error as QueryError;
+pub use tilesight_query::{
+    FeatureKind, FeatureQuery, FeatureSelection, Filter, GroupBy, GroupCount, GroupKey, Image,
+    ImageQuery, Info, Kind, MapFeature, NotHeld, ParsePeriodError, Period, Place, Selection,
+    Sequence, SequenceQuery, SequenceSelection, Tileset, TilesetInfo, Track, rfc3339,
+};
+pub use tilesight_tile::{Bbox, GridPoint, LonLat, Region, RegionError, TileId};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,130 @@
+//! Why a store could not be read.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tilesight_tile::TileId;
+
+/// Why a store could not be opened or one of its tiles not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder that cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Something that is neither a folder nor an archive.
+    #[error(
+        "{} is {what}; give a folder {{z}}/{{x}}/{{y}}.mvt (or .pbf) or an .mbtiles archive",
+        path.display()
+    )]
+    NotAStore {
+        /// Where it lies.
+        path: PathBuf,
+        /// What it seems to be.
+        what: &'static str,
+    },
+    /// A folder without a single tile.
+    #[error(
+        "{} holds no tile; expected are files {{z}}/{{x}}/{{y}}.mvt (or .pbf, also with .gz), \
+         such as 14/9326/4742.mvt{}",
+        path.display(),
+        or_subfolders(tilesets)
+    )]
+    NoTiles {
+        /// The folder.
+        path: PathBuf,
+        /// Names of subfolders in which the tiles of one tileset may lie.
+        tilesets: Vec<&'static str>,
+    },
+    /// Two files or rows for one tile.
+    #[error("{first} and {second} both claim to be tile {tile}; remove one of them")]
+    Twice {
+        /// The tile.
+        tile: TileId,
+        /// Where it was found first.
+        first: String,
+        /// Where it was found again.
+        second: String,
+    },
+    /// A file or row whose address no tile has.
+    #[error("{place} is not a tile: {source}")]
+    Address {
+        /// The file or row.
+        place: String,
+        /// What is wrong with the address.
+        source: tilesight_tile::Error,
+    },
+    /// An archive of pictures.
+    #[error("{} holds {format} tiles; street-level imagery is read from vector tiles (pbf)", path.display())]
+    NotVector {
+        /// The archive.
+        path: PathBuf,
+        /// The format it declares.
+        format: String,
+    },
+    /// An archive that claims more tiles than its size allows.
+    #[error("{} lists more tiles than its size can hold: it is damaged", path.display())]
+    TooManyTiles {
+        /// The archive.
+        path: PathBuf,
+    },
+    /// An archive that SQLite cannot read, or that has no `tiles` as the MBTiles specification
+    /// says.
+    #[error("{} is not a readable MBTiles archive: {source}", path.display())]
+    Sqlite {
+        /// The archive.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+}
+
+impl Error {
+    /// Tells whether the same call may succeed later without any change: when the operating
+    /// system was interrupted or the archive locked by a program that writes it.
+    pub fn is_retryable(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+        match self {
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::ResourceBusy
+            ),
+            Self::Sqlite { source, .. } => {
+                matches!(
+                    source.sqlite_error_code(),
+                    Some(DatabaseBusy | DatabaseLocked)
+                )
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+
+    pub(crate) fn sqlite(path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Sqlite { path, source }
+    }
+
+    pub(crate) fn not_a_store(path: &Path, what: &'static str) -> Self {
+        Self::NotAStore {
+            path: path.to_owned(),
+            what,
+        }
+    }
+}
+
+fn or_subfolders(tilesets: &[&str]) -> String {
+    if tilesets.is_empty() {
+        return String::new();
+    }
+    format!(", there or in subfolders {}", tilesets.join(", "))
+}

@@ -1,0 +1,438 @@
+//! Writing answers: GeoJSON, CSV, ids, and a table to read.
+
+mod csv;
+mod geojson;
+mod ids;
+mod number;
+mod record;
+mod sink;
+mod table;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::str::FromStr;
+
+use tilesight_query::{FeatureSelection, Place, Selection, SequenceSelection};
+
+use record::{Measured, Record, SequenceRecord};
+
+/// Whom to credit for everything that comes out of the tiles.
+pub const ATTRIBUTION: &str = "Mapillary, https://www.mapillary.com";
+
+/// The licence of everything that comes out of the tiles.
+pub const LICENSE: &str = "CC BY-SA 4.0";
+
+/// How an answer is written.
+///
+/// Ids are text in GeoJSON, whose readers lose integers above 2⁵³, and digits elsewhere. Times are
+/// RFC 3339 in UTC with milliseconds. Positions have as many as 9 decimals, which lead back to the
+/// same position on the world grid. What is not known is `null`, or an empty cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// A GeoJSON `FeatureCollection` (RFC 7946), with attribution and licence.
+    GeoJson,
+    /// A GeoJSON feature a line, without record separators.
+    GeoJsonSeq,
+    /// Comma-separated values with a header: `lon,lat` first, or `WKT` for sequences.
+    Csv,
+    /// An id a line.
+    Ids,
+    /// Aligned columns to read, and how many rows there are.
+    Table {
+        /// Most rows that are shown.
+        max_rows: usize,
+    },
+}
+
+impl Format {
+    /// Tells the format from the extension of a file's name, in any case; a table with all rows.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use tilesight::formats::Format;
+    ///
+    /// assert_eq!(Format::of_path(Path::new("town.CSV")), Some(Format::Csv));
+    /// assert_eq!(Format::of_path(Path::new("town.parquet")), None);
+    /// ```
+    pub fn of_path(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        Some(match extension.as_str() {
+            "geojson" | "json" => Self::GeoJson,
+            "geojsonl" | "geojsonseq" | "geojsons" | "jsonl" | "ndjson" => Self::GeoJsonSeq,
+            "csv" => Self::Csv,
+            "ids" => Self::Ids,
+            "txt" => Self::Table {
+                max_rows: usize::MAX,
+            },
+            _ => return None,
+        })
+    }
+}
+
+/// Reads the name of a format, in any case; a table with all rows.
+impl FromStr for Format {
+    type Err = ParseFormatError;
+
+    fn from_str(text: &str) -> Result<Self, ParseFormatError> {
+        Ok(match text.to_ascii_lowercase().as_str() {
+            "geojson" => Self::GeoJson,
+            "geojsonseq" => Self::GeoJsonSeq,
+            "csv" => Self::Csv,
+            "ids" => Self::Ids,
+            "table" => Self::Table {
+                max_rows: usize::MAX,
+            },
+            _ => return Err(ParseFormatError(text.to_owned())),
+        })
+    }
+}
+
+/// A text that names no format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a format: there are geojson, geojsonseq, csv, ids and table")]
+pub struct ParseFormatError(String);
+
+/// What was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// How many rows.
+    pub rows: u64,
+    /// How many of them have an id that its tile carries rounded, and that may be wrong.
+    pub inexact_ids: u64,
+}
+
+/// An answer that can be written.
+///
+/// Implemented by [`Selection`], [`SequenceSelection`] and [`FeatureSelection`]; of interest to
+/// nobody else.
+pub trait Export {
+    /// Writes the answer to the question for `place`, which decides whether `distance_m`,
+    /// `bearing_deg` and `offset_deg` are among its columns.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out` alone.
+    ///
+    /// # Cost
+    ///
+    /// About half a microsecond an image, and memory for a row at a time; `out` needs no buffer.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tilesight::formats::{Export, Format};
+    /// use tilesight::{Image, ImageQuery};
+    ///
+    /// let data = tilesight::Dataset::from_images([Image::at(17, 24.9384, 60.1699)])?;
+    /// let query = ImageQuery::default();
+    /// let mut csv = Vec::new();
+    /// data.images(&query)?.write(Format::Csv, &query.place, &mut csv)?;
+    /// let lines: Vec<_> = str::from_utf8(&csv)?.lines().collect();
+    /// assert_eq!(lines[0].split(',').take(3).collect::<Vec<_>>(), ["lon", "lat", "id"]);
+    /// assert_eq!(lines[1].split(',').nth(2), Some("17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn write(&self, format: Format, place: &Place, out: &mut dyn Write) -> io::Result<Written>;
+}
+
+impl Export for Selection<'_> {
+    fn write(&self, format: Format, place: &Place, out: &mut dyn Write) -> io::Result<Written> {
+        let answer = Answer {
+            len: self.len(),
+            noun: "images",
+            is_points: true,
+        };
+        answer.write(|| self.iter(), format, place, out)
+    }
+}
+
+impl Export for SequenceSelection<'_> {
+    fn write(&self, format: Format, place: &Place, out: &mut dyn Write) -> io::Result<Written> {
+        let answer = Answer {
+            len: self.len(),
+            noun: "sequences",
+            is_points: false,
+        };
+        answer.write(
+            || self.tracks().map(SequenceRecord::new),
+            format,
+            place,
+            out,
+        )
+    }
+}
+
+impl Export for FeatureSelection<'_> {
+    fn write(&self, format: Format, place: &Place, out: &mut dyn Write) -> io::Result<Written> {
+        let answer = Answer {
+            len: self.len(),
+            noun: "features",
+            is_points: true,
+        };
+        answer.write(|| self.iter(), format, place, out)
+    }
+}
+
+/// What the formats want to know of an answer besides its rows.
+struct Answer {
+    len: usize,
+    noun: &'static str,
+    /// Whether every row is a point.
+    is_points: bool,
+}
+
+impl Answer {
+    /// Writes rows, which `rows` gives from the first on each time it is called.
+    fn write<R: Record, I: Iterator<Item = R>>(
+        &self,
+        rows: impl Fn() -> I,
+        format: Format,
+        place: &Place,
+        out: &mut dyn Write,
+    ) -> io::Result<Written> {
+        let columns = R::columns(measured(place));
+        let mut written = Written::default();
+        let counted = rows().inspect(|row| {
+            written.rows += 1;
+            written.inexact_ids += u64::from(!row.id_is_exact());
+        });
+        match format {
+            Format::GeoJson => geojson::write_collection(&columns, counted, out)?,
+            Format::GeoJsonSeq => geojson::write_lines(&columns, counted, out)?,
+            Format::Csv => csv::write(&columns, counted, self.is_points, out)?,
+            Format::Ids => ids::write(counted, out)?,
+            Format::Table { max_rows } => {
+                let size = table::Size {
+                    rows: self.len,
+                    max_rows,
+                    is_points: self.is_points,
+                    noun: self.noun,
+                };
+                table::write(
+                    &columns,
+                    rows().take(max_rows),
+                    counted.take(max_rows),
+                    size,
+                    out,
+                )?;
+            }
+        }
+        Ok(written)
+    }
+}
+
+fn measured(place: &Place) -> Measured {
+    let (distance, bearing) = match place {
+        Place::Everywhere | Place::Bbox(_) | Place::Region(_) => (false, false),
+        Place::Near { .. } | Place::Nearest { .. } => (true, false),
+        Place::LookingAt { .. } => (true, true),
+    };
+    Measured { distance, bearing }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use tilesight_query::{FeatureQuery, Image, ImageQuery, Kind, SequenceQuery};
+    use tilesight_tile::LonLat;
+
+    use super::*;
+    use crate::Dataset;
+
+    fn sample() -> Dataset {
+        let image = Image {
+            captured_at_ms: Some(1_682_935_815_250),
+            compass_angle_deg: Some(90.25),
+            kind: Some(Kind::Flat),
+            sequence_id: Some("tYcXv0Gp3kL1mN9qRs2B5w"),
+            organization_id: Some(9_007_199_254_740_993),
+            ..Image::at(9_223_372_036_854_775_807, 24.938, 60.1699)
+        };
+        let unknown = Image {
+            id_is_exact: false,
+            ..Image::at(-2, 24.939, 60.1699)
+        };
+        Dataset::from_images([image, unknown]).unwrap()
+    }
+
+    fn near() -> Place {
+        let target = LonLat::new(24.938, 60.1699).unwrap();
+        Place::Nearest {
+            target,
+            k: 5,
+            radius_m: None,
+        }
+    }
+
+    fn written(answer: &impl Export, format: Format, place: &Place) -> String {
+        let mut out = Vec::new();
+        answer.write(format, place, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn images(format: Format, place: &Place) -> String {
+        let query = ImageQuery {
+            place: place.clone(),
+            ..ImageQuery::default()
+        };
+        written(&sample().images(&query).unwrap(), format, place)
+    }
+
+    #[test]
+    fn formats_by_name_and_extension() {
+        assert_eq!("CSV".parse(), Ok(Format::Csv));
+        let message = "parquet".parse::<Format>().unwrap_err().to_string();
+        assert!(message.contains("geojsonseq"), "{message}");
+        assert_eq!(Format::of_path(Path::new("a.JSON")), Some(Format::GeoJson));
+        assert_eq!(Format::of_path(Path::new("geojson")), None);
+    }
+
+    #[test]
+    fn geojson_has_all_properties_and_nulls() {
+        let collection: Value = serde_json::from_str(&images(Format::GeoJson, &near())).unwrap();
+        assert_eq!(collection["type"], "FeatureCollection");
+        assert_eq!(collection["license"], LICENSE);
+        assert_eq!(collection["attribution"], ATTRIBUTION);
+        let known = &collection["features"][0];
+        assert_eq!(known["geometry"]["type"], "Point");
+        let expected = json!({
+            "id": "9223372036854775807",
+            "captured_at": "2023-05-01T10:10:15.250Z",
+            "compass_angle": 90.25,
+            "is_pano": false,
+            "sequence_id": "tYcXv0Gp3kL1mN9qRs2B5w",
+            "organization_id": "9007199254740993",
+            "creator_id": null,
+            "distance_m": known["properties"]["distance_m"],
+        });
+        assert_eq!(known["properties"], expected);
+        assert!(known["properties"]["distance_m"].as_f64().unwrap() < 0.01);
+        let unknown = collection["features"][1]["properties"].as_object().unwrap();
+        assert_eq!(unknown.values().filter(|value| value.is_null()).count(), 6);
+    }
+
+    #[test]
+    fn an_empty_answer_is_an_empty_collection() {
+        let data = sample();
+        let empty = data.features(&FeatureQuery {
+            allow_partial: true,
+            ..Default::default()
+        });
+        let text = written(&empty.unwrap(), Format::GeoJson, &Place::Everywhere);
+        let collection: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(collection["features"], json!([]));
+    }
+
+    #[test]
+    fn geojsonseq_is_a_feature_a_line() {
+        let text = images(Format::GeoJsonSeq, &near());
+        let ids: Vec<_> = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["properties"]["id"].clone())
+            .collect();
+        assert_eq!(ids, ["9223372036854775807", "-2"]);
+    }
+
+    #[test]
+    fn csv_has_the_measured_columns_of_the_place() {
+        let header = |place: &Place| {
+            images(Format::Csv, place)
+                .lines()
+                .next()
+                .unwrap()
+                .to_owned()
+        };
+        let plain = "lon,lat,id,captured_at,compass_angle,is_pano,sequence_id,organization_id,\
+                     creator_id";
+        assert_eq!(header(&Place::Everywhere), plain);
+        assert_eq!(header(&near()), format!("{plain},distance_m"));
+        let looking = Place::looking_at(LonLat::new(24.938, 60.1699).unwrap());
+        assert_eq!(
+            header(&looking),
+            format!("{plain},distance_m,bearing_deg,offset_deg")
+        );
+    }
+
+    #[test]
+    fn csv_leaves_the_unknown_empty() {
+        let text = images(Format::Csv, &near());
+        let unknown = text.lines().nth(2).unwrap();
+        assert!(unknown.contains(",-2,,,,,,,55."), "{unknown}");
+    }
+
+    #[test]
+    fn ids_come_alone() {
+        assert_eq!(images(Format::Ids, &near()), "9223372036854775807\n-2\n");
+    }
+
+    #[test]
+    fn a_table_shows_the_first_rows_and_says_how_many_there_are() {
+        let text = images(Format::Table { max_rows: 1 }, &near());
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[2], "1 of 2 images");
+        let column = lines[0].find("sequence_id").unwrap();
+        assert!(
+            lines[1][column..].starts_with("tYcXv0Gp3kL1mN9qRs2B5w"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn sequences_in_csv_are_well_known_text() {
+        let data = sample();
+        let found = data.sequences(&SequenceQuery::default()).unwrap();
+        let text = written(&found, Format::Csv, &Place::Everywhere);
+        assert!(
+            text.starts_with("WKT,id,image_count,first_captured_at,"),
+            "{text}"
+        );
+        let row = text.lines().nth(1).unwrap();
+        assert!(row.starts_with("POINT (24.938"), "{row}");
+    }
+
+    #[test]
+    fn what_was_written_is_counted() {
+        let data = sample();
+        let found = data.images(&ImageQuery::default()).unwrap();
+        let written = found
+            .write(Format::Ids, &Place::Everywhere, &mut io::sink())
+            .unwrap();
+        assert_eq!(
+            written,
+            Written {
+                rows: 2,
+                inexact_ids: 1
+            }
+        );
+    }
+
+    #[test]
+    fn a_failing_writer_is_an_error() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let data = sample();
+        let found = data.images(&ImageQuery::default()).unwrap();
+        let table = Format::Table { max_rows: 9 };
+        for format in [
+            Format::GeoJson,
+            Format::GeoJsonSeq,
+            Format::Csv,
+            Format::Ids,
+            table,
+        ] {
+            let error = found
+                .write(format, &Place::Everywhere, &mut Full)
+                .unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{format:?}");
+        }
+    }
+}
