@@ -156,11 +156,7 @@ impl<I: PointIndex<Image>, F: PointIndex<Feature>> Engine for Rival<I, F> {
     }
 }
 
-fn search<'a, T: Row>(
-    index: &'a impl PointIndex<T>,
-    place: &Place,
-    mut visit: impl FnMut(&'a T),
-) {
+fn search<'a, T: Row>(index: &'a impl PointIndex<T>, place: &Place, mut visit: impl FnMut(&'a T)) {
     match place {
         Place::Box(bounds) => index.search(bounds, visit),
         Place::Polygon(polygon, bounds) => index.search(bounds, |row| {
