@@ -2,14 +2,14 @@
 
 use hashbrown::HashMap;
 use rayon::prelude::*;
-use tilesight_tile::{GridBox, GridPoint, TileId, haversine_m};
+use tilesight_tile::{GridBox, GridPoint, TileId};
 
 use super::part::{Part, RawPiece};
 use super::{Numbers, PartNumbers, checked_count};
 use crate::coverage::Coverage;
 use crate::error::Error;
-use crate::images::{Images, NONE, UNKNOWN_MS, bounds_of};
-use crate::index::{PackedTree, Ranked, sort_spatially};
+use crate::images::{Images, NONE, UNKNOWN_MS};
+use crate::index::{PackedTree, Ranked, sort_spatially, union_box};
 use crate::schema::{DATA_ZOOM, SEQUENCE_MIN_ZOOM};
 use crate::sequence::line::{Place, Run, Vertices, lines_of};
 use crate::sequence::{Lines, SequenceFacts, Sequences};
@@ -153,7 +153,7 @@ fn sort_by_capture(images: &Images, row_starts: &[u32], rows: &mut [u32]) {
     }
     groups
         .into_par_iter()
-        .for_each(|group| group.sort_unstable_by_key(|&row| key(row)));
+        .for_each(|group| group.sort_by_cached_key(|&row| key(row)));
 }
 
 /// A sequence before its columns are joined with the others'.
@@ -185,12 +185,8 @@ impl Draft {
             .collect();
         let is_held_between = |a, b| coverage.holds_between(DATA_ZOOM, a, b);
         let parts = lines_of(&points, &runs, is_held_between);
-        let facts = SequenceFacts {
-            length_m: length_m(&parts),
-            ..facts_of(images, rows, pieces)
-        };
         Self {
-            facts,
+            facts: facts_of(images, rows, pieces),
             bounds: bounds(&points, &parts),
             parts,
         }
@@ -240,25 +236,10 @@ fn facts_of(images: &Images, rows: &[u32], pieces: &[RawPiece]) -> SequenceFacts
     facts
 }
 
-fn length_m(parts: &[Vec<GridPoint>]) -> f64 {
-    let degrees = |point: &GridPoint| point.to_lon_lat();
-    parts
-        .iter()
-        .flat_map(|part| part.windows(2))
-        .map(|ends| haversine_m(degrees(&ends[0]), degrees(&ends[1])))
-        .sum()
-}
-
 fn bounds(points: &[Place], parts: &[Vec<GridPoint>]) -> Option<GridBox> {
-    let all = || {
-        points
-            .iter()
-            .map(|place| place.point)
-            .chain(parts.iter().flatten().copied())
-    };
-    let xs: Vec<u32> = all().map(|point| point.x).collect();
-    let ys: Vec<u32> = all().map(|point| point.y).collect();
-    bounds_of(&xs, &ys)
+    let points = points.iter().map(|place| place.point);
+    let all = points.chain(parts.iter().flatten().copied());
+    all.map(GridBox::at).reduce(union_box)
 }
 
 /// Packs the tree over the sequences that lie anywhere, in spatial order of their centres.

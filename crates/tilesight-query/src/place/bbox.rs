@@ -48,7 +48,7 @@ impl BoxShape {
         &self.boxes[..self.count]
     }
 
-    fn of(ranges: impl Iterator<Item = GridBox>) -> Self {
+    pub(super) fn of(ranges: impl Iterator<Item = GridBox>) -> Self {
         let (mut boxes, mut count) = ([GridBox::WORLD; 2], 0);
         for (place, range) in boxes.iter_mut().zip(ranges) {
             *place = range;
@@ -59,6 +59,11 @@ impl BoxShape {
 
     pub(crate) fn contains(&self, point: GridPoint) -> bool {
         self.boxes().iter().any(|b| b.contains(point))
+    }
+
+    /// Tells whether a box shares a position with this one.
+    pub(super) fn intersects(&self, other: &GridBox) -> bool {
+        self.boxes().iter().any(|b| b.intersects(other))
     }
 }
 

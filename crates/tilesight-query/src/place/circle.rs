@@ -2,12 +2,15 @@
 
 use tilesight_tile::{GridBox, GridPoint};
 
-use crate::index::{BoxGroup, FANOUT, Shape, Target, Verdicts, bits, mask_of};
+use super::BoxShape;
+use crate::index::{BoxGroup, Shape, Target, Verdicts, bits};
 
 /// All positions within a distance of a target, by haversine, the distance included.
 pub(crate) struct Circle<'a> {
     target: &'a Target,
     radius_m: f64,
+    /// Everything in the circle lies in it.
+    around: BoxShape,
     /// Squared planar distances: beyond the first nothing lies in the circle, up to the second
     /// everything does.
     outside: f64,
@@ -23,6 +26,7 @@ impl<'a> Circle<'a> {
         Self {
             target,
             radius_m,
+            around: BoxShape::of(target.boxes_around(radius_m).into_iter()),
             outside,
             inside,
         }
@@ -44,7 +48,7 @@ impl<'a> Circle<'a> {
 impl Shape for Circle<'_> {
     fn classify(&self, nodes: &BoxGroup<'_>) -> Verdicts {
         let mut verdicts = Verdicts::NONE;
-        for i in 0..FANOUT {
+        for i in bits(u64::from(self.around.classify(nodes).meets)) {
             let bounds = nodes.get(i);
             let meets = self.target.planar_squared_to(&bounds) <= self.outside;
             let inside = self.target.planar_squared_across(&bounds) <= self.inside;
@@ -54,14 +58,14 @@ impl Shape for Circle<'_> {
         verdicts
     }
 
-    fn mask(&self, _: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
-        let ys = &ys[..xs.len()];
-        let planar = |i| self.target.planar_squared(xs[i], ys[i]);
-        let inside = mask_of(xs.len(), |i| planar(i) <= self.inside);
-        let unsure = !inside & mask_of(xs.len(), |i| planar(i) <= self.outside);
-        bits(unsure)
-            .filter(|&i| self.contains(GridPoint { x: xs[i], y: ys[i] }))
-            .fold(inside, |mask, i| mask | 1 << i)
+    fn mask(&self, bounds: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
+        bits(self.around.mask(bounds, xs, ys))
+            .filter(|&i| {
+                let planar = self.target.planar_squared(xs[i], ys[i]);
+                planar <= self.inside
+                    || planar <= self.outside && self.contains(GridPoint { x: xs[i], y: ys[i] })
+            })
+            .fold(0, |mask, i| mask | 1 << i)
     }
 }
 

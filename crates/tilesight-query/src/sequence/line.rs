@@ -43,6 +43,9 @@ pub(crate) fn lines_of(
 }
 
 fn stitched(images: &[Place], runs: &[Run<'_>]) -> Vec<(Position, Vec<GridPoint>)> {
+    if runs.is_empty() {
+        return Vec::new();
+    }
     let mut first_on_tile = HashMap::new();
     for (i, image) in images.iter().enumerate() {
         first_on_tile.entry(image.tile).or_insert(i);
