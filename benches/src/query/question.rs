@@ -107,6 +107,10 @@ impl<'a> Questions<'a> {
     }
 
     /// Boxes of some width and height.
+    ///
+    /// # Panics
+    ///
+    /// When they are narrower than the grid.
     pub fn boxes(&self, count: usize, side_m: f64, condition: Condition) -> Vec<Question> {
         self.each(count, |at| {
             let bbox = square(at, side_m);
@@ -183,7 +187,7 @@ impl<'a> Questions<'a> {
             .map(|i| {
                 // Fibonacci hashing spreads the numbers over the images.
                 let hash = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                let row = u128::from(hash) * images.len() as u128 >> 64;
+                let row = (u128::from(hash) * images.len() as u128) >> 64;
                 let at = images[row as usize].grid_point().to_lon_lat();
                 ask(moved(at, 20.0, hash as f64))
             })

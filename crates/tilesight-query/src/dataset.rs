@@ -3,14 +3,14 @@
 use rayon::prelude::*;
 use tilesight_tile::initial_bearing_deg;
 
-use crate::answer::{Answer, Count};
+use crate::answer::{Answer, Count, RowSet};
 use crate::count::{GroupBy, GroupCount, Grouping};
 use crate::coverage::{Coverage, Need};
 use crate::error::{Error, NotHeld};
 use crate::features::Features;
 use crate::filter::ImageFilter;
 use crate::images::{ImageSummary, Images};
-use crate::index::{Hit, Sight, Target};
+use crate::index::{Sight, Target};
 use crate::place::{Candidates, PreparedPlace, Table};
 use crate::query::{ImageQuery, Kind, Place};
 use crate::rows::Image;
@@ -205,21 +205,25 @@ impl Dataset {
         place: &PreparedPlace<'_>,
         filter: &ImageFilter<'_>,
     ) -> Answer {
-        let found = self.table().find(place, filter, &self.candidates(filter));
-        match (place, found) {
-            (
-                PreparedPlace::Circle {
-                    target,
-                    half_fov_deg: Some(half_fov_deg),
-                    ..
-                },
-                Answer::Hits(mut hits),
-            ) => {
-                hits.retain_mut(|hit| self.shows(hit, target, *half_fov_deg));
-                Answer::Hits(hits)
-            }
-            (_, found) => found,
+        let (table, candidates) = (self.table(), self.candidates(filter));
+        let PreparedPlace::Circle {
+            target,
+            half_fov_deg: Some(half_fov_deg),
+            ..
+        } = place
+        else {
+            return table.find(place, filter, &candidates);
+        };
+        let mut rows = RowSet::default();
+        table.visit(place, filter, &candidates, &mut rows);
+        let showing = rows
+            .iter()
+            .filter(|&row| self.shows(row, target, *half_fov_deg));
+        let mut hits = table.ranked(target, showing);
+        for hit in &mut hits {
+            hit.sight = self.sight(hit.row, target);
         }
+        Answer::Hits(hits)
     }
 
     fn table(&self) -> Table<'_, ImageSummary> {
@@ -248,22 +252,30 @@ impl Dataset {
         Candidates::Rows(rows)
     }
 
-    /// Tells whether an image shows the target, and notes how.
-    fn shows(&self, hit: &mut Hit, target: &Target, half_fov_deg: f64) -> bool {
-        let row = hit.row as usize;
-        let point = self.images.columns.point(row);
+    /// Tells whether an image shows the target.
+    fn shows(&self, row: u32, target: &Target, half_fov_deg: f64) -> bool {
+        let columns = &self.images.columns;
+        let offset_deg = || match self.sight(row, target) {
+            Some(sight) => sight.offset_deg,
+            None => Some(0.0),
+        };
+        columns.kind(row as usize) == Some(Kind::Pano)
+            || offset_deg().is_some_and(|offset| offset <= half_fov_deg)
+    }
+
+    /// How an image sees the target; nothing where it stands on it.
+    fn sight(&self, row: u32, target: &Target) -> Option<Sight> {
+        let columns = &self.images.columns;
+        let point = columns.point(row as usize);
         if point == target.point() {
-            return true;
+            return None;
         }
         let bearing_deg = initial_bearing_deg(point.to_lon_lat(), target.position());
-        let heading = self.images.columns.compass_angle_deg(row);
-        let offset_deg = heading.map(|heading| offset_deg(heading, bearing_deg));
-        hit.sight = Some(Sight {
+        let heading = columns.compass_angle_deg(row as usize);
+        Some(Sight {
             bearing_deg,
-            offset_deg,
-        });
-        let is_pano = self.images.columns.kind(row) == Some(Kind::Pano);
-        is_pano || offset_deg.is_some_and(|offset| offset <= half_fov_deg)
+            offset_deg: heading.map(|heading| offset_deg(heading, bearing_deg)),
+        })
     }
 }
 

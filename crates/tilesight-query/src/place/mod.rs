@@ -157,7 +157,7 @@ impl<S: Summary> Table<'_, S> {
     }
 
     /// Orders rows by (distance, id).
-    fn ranked(&self, target: &Target, rows: impl Iterator<Item = u32>) -> Vec<Hit> {
+    pub(crate) fn ranked(&self, target: &Target, rows: impl Iterator<Item = u32>) -> Vec<Hit> {
         // Distances that are not negative order as their bits do; small keys sort faster than hits.
         let distance_bits = |row| target.distance_m(self.points.at(row)).to_bits();
         let id = |row: u32| self.points.ids[row as usize];
