@@ -19,7 +19,8 @@ pub enum Error {
     },
     /// Something that is neither a folder nor an archive.
     #[error(
-        "{} is {what}; give a folder {{z}}/{{x}}/{{y}}.mvt (or .pbf) or an .mbtiles archive",
+        "{} is {what}; give a folder {{z}}/{{x}}/{{y}}.mvt (or .pbf), an .mbtiles or a .pmtiles \
+         archive",
         path.display()
     )]
     NotAStore {
@@ -82,6 +83,36 @@ pub enum Error {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// An archive that is not as the PMTiles specification says.
+    #[error("{} is not a readable PMTiles archive: at byte {offset}: {reason}", path.display())]
+    Pmtiles {
+        /// The archive.
+        path: PathBuf,
+        /// Where in the file the part begins that is wrong.
+        offset: u64,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// Packing without a tile.
+    #[error("there is no tile to pack")]
+    NothingToPack,
+    /// Packing several tilesets into an archive, which has place for one.
+    #[error(
+        "tile {tile} belongs to several tilesets ({}); an archive holds one, choose it",
+        tilesets.join(", ")
+    )]
+    SeveralTilesets {
+        /// The first tile that is there more than once.
+        tile: TileId,
+        /// Two of the tilesets.
+        tilesets: Vec<&'static str>,
+    },
+    /// Packing tiles so much alike that the archive would be taken for a damaged one.
+    #[error("the archive would list more tiles than readers accept in a file of its size")]
+    Unreadable,
+    /// An archive that cannot be written.
+    #[error("cannot write the archive: {0}")]
+    Write(#[source] io::Error),
 }
 
 impl Error {
@@ -90,7 +121,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
         match self {
-            Self::Io { source, .. } => matches!(
+            Self::Io { source, .. } | Self::Write(source) => matches!(
                 source.kind(),
                 io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::ResourceBusy
             ),
@@ -112,6 +143,14 @@ impl Error {
     pub(crate) fn sqlite(path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Sqlite { path, source }
+    }
+
+    pub(crate) fn pmtiles(path: &Path, offset: u64, reason: &'static str) -> Self {
+        Self::Pmtiles {
+            path: path.to_owned(),
+            offset,
+            reason,
+        }
     }
 
     pub(crate) fn not_a_store(path: &Path, what: &'static str) -> Self {
