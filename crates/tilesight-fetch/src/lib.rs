@@ -1,0 +1,4 @@
+//! Fetches from Mapillary.
+#![forbid(unsafe_code)]
+
+pub mod graph;
