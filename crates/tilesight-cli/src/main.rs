@@ -1,3 +1,77 @@
 //! The program `tilesight`.
+//!
+//! [`args`] holds what was typed, [`plan`] makes questions of it, [`ask`] and [`info`] answer
+//! them, and [`output`] alone prints.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod args;
+mod ask;
+mod failure;
+mod info;
+mod output;
+mod plan;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Arguments, Command};
+use failure::Failure;
+use output::Voice;
+use plan::{Plan, Target};
+
+fn main() -> ExitCode {
+    let Arguments {
+        command,
+        quiet,
+        verbose,
+    } = Arguments::parse();
+    let voice = Voice { quiet, verbose };
+    match run(command, voice) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(message) = failure.message() {
+                Voice::error(message);
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(command: Command, voice: Voice) -> Result<(), Failure> {
+    output::end_on_interrupt()?;
+    let on_terminal = output::stdout_is_terminal();
+    match command {
+        Command::Images(typed) => ask::answer(&Plan::images(typed, on_terminal)?, voice),
+        Command::Sequences(typed) => ask::answer(&Plan::sequences(typed, on_terminal)?, voice),
+        Command::Features(typed) => ask::answer(&Plan::features(typed, on_terminal)?, voice),
+        Command::Info(typed) => info::show(&typed, voice),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "tilesight", &mut script);
+            print(&script)
+        }
+        Command::Man { command } => print(&manual_page(command.as_deref())?),
+    }
+}
+
+/// The manual page of the program, or of one of its commands.
+fn manual_page(name: Option<&str>) -> Result<Vec<u8>, Failure> {
+    let mut program = Arguments::command();
+    program.build();
+    let command = match name {
+        None => program,
+        Some(name) => {
+            let found = program.find_subcommand(name).cloned();
+            found.ok_or_else(|| Failure::usage(format!("there is no command {name}: images")))?
+        }
+    };
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page)?;
+    Ok(page)
+}
+
+fn print(bytes: &[u8]) -> Result<(), Failure> {
+    output::write(&Target::Stdout, |out| Ok(out.write_all(bytes)?))
+}

@@ -22,6 +22,14 @@ impl Answer {
         }
     }
 
+    /// Distance of the last row, where there is a target and a row.
+    pub(crate) fn farthest_m(&self) -> Option<f64> {
+        match self {
+            Self::Rows(_) => None,
+            Self::Hits(hits) => hits.last().map(|hit| hit.distance_m),
+        }
+    }
+
     pub(crate) fn truncate(&mut self, limit: usize) {
         match self {
             Self::Rows(rows) => rows.truncate(limit as u64),

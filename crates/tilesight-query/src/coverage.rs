@@ -1,16 +1,14 @@
 //! Which tiles a dataset holds, and what of a place it lacks (rule 10: never silently short).
 
 use tilesight_tile::{
-    Bbox, CoverError, GridBox, GridPoint, PreparedRegion, TileId, TileRows, cover_bbox,
-    cover_circle, cover_region,
+    Bbox, CoverError, GridBox, GridPoint, TileId, TileRows, cover_bbox, cover_circle, cover_region,
 };
 
 use crate::answer::Answer;
 use crate::build::FailedTile;
 use crate::error::{Error, NotHeld};
 use crate::index::Target;
-use crate::place::checked_radius;
-use crate::query::Place;
+use crate::place::PreparedPlace;
 use crate::schema::{DATA_ZOOM, SEQUENCE_MIN_ZOOM, Tileset};
 
 /// Places are covered whatever their size: rows of tiles are intervals, not lists.
@@ -137,36 +135,32 @@ impl Coverage {
                 .is_some_and(|held| held.tiles.holds_box(&bounds))
     }
 
-    /// What is not held of a place; of [`Place::Nearest`] nothing can be said beforehand.
+    /// What is not held of a place; of the nearest rows nothing can be said beforehand.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfRange`] when a radius cannot be one, [`Error::NoTileset`] when everything is
-    /// asked for and the source has no tile of the kind.
-    pub(crate) fn missing(&self, need: Need, place: &Place) -> Result<Option<NotHeld>, Error> {
-        match place {
-            Place::Everywhere => self.missing_of_everything(need),
-            Place::Bbox(bbox) => Ok(self.missing_of(need, bbox.grid_boxes(), || {
-                (cover_bbox(DATA_ZOOM, bbox, ANY_NUMBER), *bbox)
-            })),
-            Place::Region(region) => {
-                let bounds = || PreparedRegion::new(region).bounds().to_vec();
-                Ok(self.missing_of(need, bounds().into_iter(), || {
-                    (
-                        cover_region(DATA_ZOOM, region, ANY_NUMBER),
-                        around(&bounds()),
-                    )
-                }))
+    /// [`Error::NoTileset`] when everything is asked for and the source has no tile of the kind.
+    pub(crate) fn missing(
+        &self,
+        need: Need,
+        place: &PreparedPlace<'_>,
+    ) -> Result<Option<NotHeld>, Error> {
+        Ok(match place {
+            PreparedPlace::Everywhere => return self.missing_of_everything(need),
+            PreparedPlace::Bbox { bbox, shape } => self.missing_of(need, shape.boxes(), || {
+                (cover_bbox(DATA_ZOOM, bbox, ANY_NUMBER), **bbox)
+            }),
+            PreparedPlace::Region { region, shape } => {
+                let boxes = shape.0.bounds();
+                self.missing_of(need, boxes, || {
+                    (cover_region(DATA_ZOOM, region, ANY_NUMBER), around(boxes))
+                })
             }
-            Place::Near { target, radius_m }
-            | Place::LookingAt {
+            PreparedPlace::Circle {
                 target, radius_m, ..
-            } => {
-                let radius_m = checked_radius(*radius_m)?;
-                Ok(self.missing_of_circle(need, &Target::new(*target), radius_m))
-            }
-            Place::Nearest { .. } => Ok(None),
-        }
+            } => self.missing_of_circle(need, target, *radius_m),
+            PreparedPlace::Nearest { .. } => None,
+        })
     }
 
     /// What is not held of the circle through the last of the nearest rows, or of the greatest
@@ -174,31 +168,28 @@ impl Coverage {
     pub(crate) fn missing_of_nearest(
         &self,
         need: Need,
-        place: &Place,
+        place: &PreparedPlace<'_>,
         answer: &Answer,
-    ) -> Result<Option<NotHeld>, Error> {
-        let (
-            Place::Nearest {
-                target,
-                k,
-                radius_m,
-            },
-            Answer::Hits(hits),
-        ) = (place, answer)
+    ) -> Option<NotHeld> {
+        let PreparedPlace::Nearest {
+            target,
+            k,
+            radius_m,
+        } = place
         else {
-            return Ok(None);
+            return None;
         };
-        let reach = match hits.last() {
-            _ if *k == 0 => return Ok(None),
-            Some(last) if hits.len() == *k => last.distance_m,
-            _ => radius_m.map_or(Ok(f64::INFINITY), checked_radius)?,
+        let reach = match answer.farthest_m() {
+            _ if *k == 0 => return None,
+            Some(farthest_m) if answer.len() == *k => farthest_m,
+            _ => *radius_m,
         };
-        Ok(self.missing_of_circle(need, &Target::new(*target), reach))
+        self.missing_of_circle(need, target, reach)
     }
 
     fn missing_of_circle(&self, need: Need, target: &Target, radius_m: f64) -> Option<NotHeld> {
         let boxes = target.boxes_around(radius_m);
-        self.missing_of(need, boxes.clone().into_iter(), || {
+        self.missing_of(need, &boxes, || {
             let cover = cover_circle(DATA_ZOOM, target.position(), radius_m, ANY_NUMBER);
             (cover, around(&boxes))
         })
@@ -209,11 +200,11 @@ impl Coverage {
     fn missing_of(
         &self,
         need: Need,
-        mut boxes: impl Iterator<Item = GridBox>,
+        boxes: &[GridBox],
         cover: impl FnOnce() -> (Result<TileRows, CoverError>, Bbox),
     ) -> Option<NotHeld> {
         let held = self.held(need.tileset());
-        if held.is_some_and(|held| boxes.all(|b| held.rows(need).holds_box(&b))) {
+        if held.is_some_and(|held| boxes.iter().all(|b| held.rows(need).holds_box(b))) {
             return None;
         }
         let (wanted, bounds) = cover();
@@ -284,6 +275,7 @@ fn around(boxes: &[GridBox]) -> Bbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::Place;
     use tilesight_tile::LonLat;
 
     fn tile(z: u8, x: u32, y: u32) -> TileId {
@@ -301,6 +293,10 @@ mod tests {
         let mut coverage = Coverage::default();
         coverage.set(Tileset::Images, Held::new(tiles, &[], failed));
         coverage
+    }
+
+    fn ask(coverage: &Coverage, need: Need, place: &Place) -> Result<Option<NotHeld>, Error> {
+        coverage.missing(need, &PreparedPlace::new(place)?)
     }
 
     const IMAGES: Need = Need::Rows(Tileset::Images);
@@ -321,13 +317,13 @@ mod tests {
     #[test]
     fn a_place_within_the_tiles_held_lacks_nothing() {
         let coverage = holding(&[tile(14, 9326, 4742)], &[]);
-        assert_eq!(coverage.missing(IMAGES, &near(100.0)), Ok(None));
+        assert_eq!(ask(&coverage, IMAGES, &near(100.0)), Ok(None));
     }
 
     #[test]
     fn a_place_beyond_them_lacks_the_neighbours() {
         let coverage = holding(&[tile(14, 9326, 4742)], &[]);
-        let missing = coverage.missing(IMAGES, &near(700.0)).unwrap().unwrap();
+        let missing = ask(&coverage, IMAGES, &near(700.0)).unwrap().unwrap();
         assert_eq!((missing.missing, missing.wanted, missing.failed), (4, 5, 0));
         assert_eq!(missing.example, tile(14, 9326, 4741));
         let text = missing.to_string();
@@ -341,28 +337,25 @@ mod tests {
     fn a_failed_tile_is_missing_even_from_everything() {
         let failed = tile(14, 9326, 4742);
         let coverage = holding(&[tile(14, 9325, 4742), failed], &[failed]);
-        let missing = coverage
-            .missing(IMAGES, &Place::Everywhere)
-            .unwrap()
-            .unwrap();
+        let missing = ask(&coverage, IMAGES, &Place::Everywhere).unwrap().unwrap();
         assert_eq!((missing.missing, missing.failed, missing.wanted), (1, 1, 2));
-        let missing = coverage.missing(IMAGES, &near(1.0)).unwrap().unwrap();
+        let missing = ask(&coverage, IMAGES, &near(1.0)).unwrap().unwrap();
         assert_eq!((missing.missing, missing.failed), (1, 1));
     }
 
     #[test]
     fn lines_may_come_from_shallower_tiles() {
         let coverage = holding(&[tile(10, 9326 >> 4, 4742 >> 4)], &[]);
-        assert!(coverage.missing(IMAGES, &near(1.0)).unwrap().is_some());
-        assert_eq!(coverage.missing(Need::Sequences, &near(1.0)), Ok(None));
+        assert!(ask(&coverage, IMAGES, &near(1.0)).unwrap().is_some());
+        assert_eq!(ask(&coverage, Need::Sequences, &near(1.0)), Ok(None));
     }
 
     #[test]
     fn a_tileset_that_is_not_there_lacks_everything() {
         let coverage = holding(&[tile(14, 9326, 4742)], &[]);
         let need = Need::Rows(Tileset::TrafficSigns);
-        assert!(coverage.missing(need, &near(1.0)).unwrap().is_some());
-        let error = coverage.missing(need, &Place::Everywhere);
+        assert!(ask(&coverage, need, &near(1.0)).unwrap().is_some());
+        let error = ask(&coverage, need, &Place::Everywhere);
         assert_eq!(error, Err(Error::NoTileset(Tileset::TrafficSigns)));
     }
 
@@ -374,7 +367,8 @@ mod tests {
         assert!((around.west() - 170.0).abs() < 1e-4 && (around.east() + 170.0).abs() < 1e-4);
         let coverage = holding(&[], &[]);
         let target = LonLat::new(180.0, 0.0).unwrap();
-        let missing = coverage.missing(
+        let missing = ask(
+            &coverage,
             IMAGES,
             &Place::Near {
                 target,

@@ -1,7 +1,7 @@
 //! A dataset, and the questions it answers about images.
 
 use rayon::prelude::*;
-use tilesight_tile::{LonLat, initial_bearing_deg};
+use tilesight_tile::initial_bearing_deg;
 
 use crate::answer::{Answer, Count};
 use crate::count::{GroupBy, GroupCount, Grouping};
@@ -11,7 +11,7 @@ use crate::features::Features;
 use crate::filter::ImageFilter;
 use crate::images::{ImageSummary, Images};
 use crate::index::{Hit, Sight, Target};
-use crate::place::{Candidates, Table};
+use crate::place::{Candidates, PreparedPlace, Table};
 use crate::query::{ImageQuery, Kind, Place};
 use crate::rows::Image;
 use crate::schema::Tileset;
@@ -86,11 +86,13 @@ impl Dataset {
     ///
     /// The `image` layer of Mapillary's tiles.
     pub fn images(&self, query: &ImageQuery) -> Result<Selection<'_>, Error> {
-        let missing = self.missing(&query.place, query.allow_partial)?;
+        let place = PreparedPlace::new(&query.place)?;
         let filter = ImageFilter::new(&query.filter, &self.images)?;
-        let mut answer = self.find_images(&query.place, &filter)?;
-        let missing =
-            missing.or(self.missing_beyond(&query.place, &answer, query.allow_partial)?);
+        let missing = self.coverage.missing(IMAGES, &place)?;
+        let missing = partial(missing, query.allow_partial)?;
+        let mut answer = self.find_images(&place, &filter);
+        let beyond = self.coverage.missing_of_nearest(IMAGES, &place, &answer);
+        let missing = missing.or(partial(beyond, query.allow_partial)?);
         answer.truncate(query.limit.unwrap_or(usize::MAX));
         Ok(Selection {
             images: &self.images,
@@ -106,17 +108,15 @@ impl Dataset {
     ///
     /// As [`images`](Self::images).
     pub fn count_images(&self, query: &ImageQuery) -> Result<u64, Error> {
-        if !matches!(
-            query.place,
-            Place::Everywhere | Place::Bbox(_) | Place::Region(_)
-        ) {
+        let place = PreparedPlace::new(&query.place)?;
+        if matches!(query.place, Place::Nearest { .. } | Place::LookingAt { .. }) {
             return Ok(self.images(query)?.len() as u64);
         }
-        self.missing(&query.place, query.allow_partial)?;
         let filter = ImageFilter::new(&query.filter, &self.images)?;
+        partial(self.coverage.missing(IMAGES, &place)?, query.allow_partial)?;
         let mut count = Count::default();
         self.table()
-            .visit(&query.place, &filter, &self.candidates(&filter), &mut count);
+            .visit(&place, &filter, &self.candidates(&filter), &mut count);
         Ok(query
             .limit
             .map_or(count.0, |limit| count.0.min(limit as u64)))
@@ -202,25 +202,23 @@ impl Dataset {
     /// Finds rows, whether or not the place is held.
     pub(crate) fn find_images(
         &self,
-        place: &Place,
+        place: &PreparedPlace<'_>,
         filter: &ImageFilter<'_>,
-    ) -> Result<Answer, Error> {
-        let found = self.table().find(place, filter, &self.candidates(filter))?;
+    ) -> Answer {
+        let found = self.table().find(place, filter, &self.candidates(filter));
         match (place, found) {
             (
-                Place::LookingAt {
-                    target, fov_deg, ..
+                PreparedPlace::Circle {
+                    target,
+                    half_fov_deg: Some(half_fov_deg),
+                    ..
                 },
-                Answer::Hits(hits),
+                Answer::Hits(mut hits),
             ) => {
-                let view = View::new(*target, *fov_deg)?;
-                Ok(Answer::Hits(
-                    hits.into_iter()
-                        .filter_map(|hit| self.seen(&view, hit))
-                        .collect(),
-                ))
+                hits.retain_mut(|hit| self.shows(hit, target, *half_fov_deg));
+                Answer::Hits(hits)
             }
-            (_, found) => Ok(found),
+            (_, found) => found,
         }
     }
 
@@ -250,45 +248,22 @@ impl Dataset {
         Candidates::Rows(rows)
     }
 
-    /// The hit with bearing and offset, if the image shows the target.
-    fn seen(&self, view: &View, hit: Hit) -> Option<Hit> {
+    /// Tells whether an image shows the target, and notes how.
+    fn shows(&self, hit: &mut Hit, target: &Target, half_fov_deg: f64) -> bool {
         let row = hit.row as usize;
         let point = self.images.columns.point(row);
-        if point == view.target.point() {
-            return Some(hit);
+        if point == target.point() {
+            return true;
         }
-        let bearing_deg = initial_bearing_deg(point.to_lon_lat(), view.target.position());
+        let bearing_deg = initial_bearing_deg(point.to_lon_lat(), target.position());
         let heading = self.images.columns.compass_angle_deg(row);
         let offset_deg = heading.map(|heading| offset_deg(heading, bearing_deg));
+        hit.sight = Some(Sight {
+            bearing_deg,
+            offset_deg,
+        });
         let is_pano = self.images.columns.kind(row) == Some(Kind::Pano);
-        let shows = is_pano || offset_deg.is_some_and(|offset| offset <= view.half_fov_deg);
-        shows.then_some(Hit {
-            sight: Some(Sight {
-                bearing_deg,
-                offset_deg,
-            }),
-            ..hit
-        })
-    }
-
-    /// What is missing of a place before it is searched.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotHeld`] with it, unless a partial answer will do.
-    fn missing(&self, place: &Place, allow_partial: bool) -> Result<Option<NotHeld>, Error> {
-        partial(self.coverage.missing(IMAGES, place)?, allow_partial)
-    }
-
-    /// What is missing of the circle through the last of the nearest rows.
-    fn missing_beyond(
-        &self,
-        place: &Place,
-        answer: &Answer,
-        allow_partial: bool,
-    ) -> Result<Option<NotHeld>, Error> {
-        let missing = self.coverage.missing_of_nearest(IMAGES, place, answer)?;
-        partial(missing, allow_partial)
+        is_pano || offset_deg.is_some_and(|offset| offset <= half_fov_deg)
     }
 }
 
@@ -303,32 +278,8 @@ pub(crate) fn partial(
     }
 }
 
-/// A target to look at, and how far off the heading it may be.
-struct View {
-    target: Target,
-    half_fov_deg: f64,
-}
-
-impl View {
-    fn new(target: LonLat, fov_deg: f64) -> Result<Self, Error> {
-        if fov_deg > 0.0 && fov_deg <= 360.0 {
-            return Ok(Self {
-                target: Target::new(target),
-                half_fov_deg: fov_deg / 2.0,
-            });
-        }
-        let (range, example) = ("more than 0 and up to 360 degrees", "100");
-        Err(Error::OutOfRange {
-            name: "field of view",
-            value: fov_deg,
-            range,
-            example,
-        })
-    }
-}
-
 /// How far two directions lie apart, 0…180 degrees.
-pub(crate) fn offset_deg(a_deg: f64, b_deg: f64) -> f64 {
+fn offset_deg(a_deg: f64, b_deg: f64) -> f64 {
     let around = (a_deg - b_deg).abs();
     around.min(360.0 - around)
 }

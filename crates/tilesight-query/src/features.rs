@@ -12,7 +12,7 @@ use crate::error::{Error, NotHeld};
 use crate::filter::{OrdinalSet, known_between};
 use crate::images::{OrdinalSummary, UNKNOWN_MS, bounds_of, flag};
 use crate::index::{Hit, LEAF_ROWS, Match, PackedTree, Points, RowFilter, Summary, mask_of};
-use crate::place::{Candidates, Table};
+use crate::place::{Candidates, PreparedPlace, Table};
 use crate::query::{FeatureKind, FeatureQuery, Place};
 use crate::rows::MapFeature;
 use crate::schema::Tileset;
@@ -294,8 +294,9 @@ impl Dataset {
             Some(ids) => Candidates::Rows(features.rows_of(ids)),
             None => Candidates::All,
         };
-        let mut answer = features.table().find(&query.place, &filter, &candidates)?;
-        let missing = self.missing_features(query, &answer)?;
+        let place = PreparedPlace::new(&query.place)?;
+        let mut answer = features.table().find(&place, &filter, &candidates);
+        let missing = self.missing_features(query, &place, &answer)?;
         answer.truncate(query.limit.unwrap_or(usize::MAX));
         Ok(FeatureSelection {
             features,
@@ -307,18 +308,17 @@ impl Dataset {
     fn missing_features(
         &self,
         query: &FeatureQuery,
+        place: &PreparedPlace<'_>,
         answer: &Answer,
     ) -> Result<Option<NotHeld>, Error> {
         let mut first_missing = None;
         for tileset in self.feature_tilesets(query) {
             let need = Need::Rows(tileset);
-            let missing = match self.coverage.missing(need, &query.place) {
+            let missing = match self.coverage.missing(need, place) {
                 Err(Error::NoTileset(_)) if query.allow_partial => None,
                 missing => missing?,
             };
-            let beyond = self
-                .coverage
-                .missing_of_nearest(need, &query.place, answer)?;
+            let beyond = self.coverage.missing_of_nearest(need, place, answer);
             let missing = partial(missing.or(beyond), query.allow_partial)?;
             first_missing = first_missing.or(missing);
         }

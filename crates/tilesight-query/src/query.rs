@@ -124,7 +124,7 @@ pub struct ImageQuery {
 #[derive(Debug, Clone, Default)]
 pub struct SequenceQuery {
     /// Where to look. [`Place::LookingAt`] finds the sequences of the images that show the
-    /// target.
+    /// target and pass the filter themselves.
     pub place: Place,
     /// What one of the images must be like.
     pub filter: Filter,

@@ -39,9 +39,14 @@ pub use dataset::Dataset;
 pub use error::Error;
 pub use source::{Progress, Source};
 
+pub use tilesight_query::Error as QueryError;
 pub use tilesight_query::{
     FeatureKind, FeatureQuery, FeatureSelection, Filter, GroupBy, GroupCount, GroupKey, Image,
     ImageQuery, Info, Kind, MapFeature, NotHeld, ParsePeriodError, Period, Place, Selection,
     Sequence, SequenceQuery, SequenceSelection, Tileset, TilesetInfo, Track, rfc3339,
 };
 pub use tilesight_tile::{Bbox, GridPoint, LonLat, Region, RegionError, TileId};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

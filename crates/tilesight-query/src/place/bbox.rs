@@ -6,14 +6,14 @@ use crate::index::{BoxGroup, FANOUT, Shape, Verdicts, mask_of};
 
 /// The exact ranges of columns and rows of a box: one, or two across the antimeridian, or none.
 pub(crate) struct BoxShape {
-    boxes: Vec<GridBox>,
+    /// The first `count` are it.
+    boxes: [GridBox; 2],
+    count: usize,
 }
 
 impl BoxShape {
     pub(crate) fn new(bbox: &Bbox) -> Self {
-        Self {
-            boxes: bbox.grid_boxes().collect(),
-        }
+        Self::of(bbox.grid_boxes())
     }
 
     /// The positions within a unit of a box, whether or not there are any in it.
@@ -37,25 +37,37 @@ impl BoxShape {
         } else {
             [between(west, 180.0), between(-180.0, east)]
         };
-        Self {
-            boxes: boxes.into_iter().flatten().collect(),
+        Self::of(boxes.into_iter().flatten())
+    }
+
+    /// The ranges, the western one first.
+    pub(crate) fn boxes(&self) -> &[GridBox] {
+        &self.boxes[..self.count]
+    }
+
+    fn of(ranges: impl Iterator<Item = GridBox>) -> Self {
+        let (mut boxes, mut count) = ([GridBox::WORLD; 2], 0);
+        for (place, range) in boxes.iter_mut().zip(ranges) {
+            *place = range;
+            count += 1;
         }
+        Self { boxes, count }
     }
 
     pub(crate) fn contains(&self, point: GridPoint) -> bool {
-        self.boxes.iter().any(|b| b.contains(point))
+        self.boxes().iter().any(|b| b.contains(point))
     }
 }
 
 impl Shape for BoxShape {
     fn classify(&self, nodes: &BoxGroup<'_>) -> Verdicts {
-        self.boxes.iter().fold(Verdicts::NONE, |verdicts, b| {
+        self.boxes().iter().fold(Verdicts::NONE, |verdicts, b| {
             verdicts.or(classify(b, nodes))
         })
     }
 
     fn mask(&self, _: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
-        self.boxes
+        self.boxes()
             .iter()
             .fold(0, |mask, b| mask | contained(b, xs, ys))
     }

@@ -1,6 +1,6 @@
 //! Places as they meet lines. Lines, like the edges of regions, are straight in degrees.
 
-use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat, PreparedRegion, haversine_m};
+use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat, haversine_m};
 
 use super::{BoxShape, Circle, RegionShape};
 use crate::index::{BoxGroup, Shape, Target, Verdicts};
@@ -54,26 +54,17 @@ impl LineShape for LineBox {
     }
 }
 
-/// A region.
-pub(crate) struct LineRegion(RegionShape);
-
-impl LineRegion {
-    pub(crate) fn new(region: PreparedRegion) -> Self {
-        Self(RegionShape(region))
-    }
-}
-
-impl LineShape for LineRegion {
+impl LineShape for RegionShape {
     fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts {
-        self.0.classify(boxes)
+        Shape::classify(self, boxes)
     }
 
     fn contains(&self, point: GridPoint) -> bool {
-        self.0.0.contains(point)
+        self.0.contains(point)
     }
 
     fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool {
-        self.0.0.meets_segment(a, b)
+        self.0.meets_segment(a, b)
     }
 }
 

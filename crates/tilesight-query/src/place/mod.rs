@@ -3,21 +3,21 @@
 mod bbox;
 mod circle;
 mod line;
+mod prepared;
 mod region;
 
 pub(crate) use bbox::BoxShape;
 pub(crate) use circle::Circle;
-pub(crate) use line::{LineBox, LineCircle, LineRegion, LineShape, distance_to_segment_m};
+pub(crate) use line::{LineBox, LineCircle, LineShape, distance_to_segment_m};
+pub(crate) use prepared::PreparedPlace;
 pub(crate) use region::RegionShape;
 
-use tilesight_tile::{GridBox, GridPoint, LonLat, PreparedRegion};
+use tilesight_tile::{GridBox, GridPoint};
 
 use crate::answer::{Answer, RowSet};
-use crate::error::Error;
 use crate::index::{
     Anywhere, Hit, PackedTree, Points, RowFilter, Shape, Sink, Summary, Target, nearest, search,
 };
-use crate::query::Place;
 
 /// Positions and the tree over them.
 #[derive(Clone, Copy)]
@@ -35,57 +35,49 @@ pub(crate) enum Candidates {
 }
 
 impl<S: Summary> Table<'_, S> {
-    /// Finds the rows in a place that pass a filter. A looking-at place is taken as its circle.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfRange`] when a radius is negative or not a number.
+    /// Finds the rows in a place that pass a filter. Of a looking-at place, those in its circle.
     pub(crate) fn find(
         &self,
-        place: &Place,
+        place: &PreparedPlace<'_>,
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
-    ) -> Result<Answer, Error> {
-        let answer = match place {
-            Place::Everywhere | Place::Bbox(_) | Place::Region(_) => {
+    ) -> Answer {
+        match place {
+            PreparedPlace::Circle {
+                target, radius_m, ..
+            } => Answer::Hits(self.within(target, *radius_m, filter, candidates)),
+            PreparedPlace::Nearest {
+                target,
+                k,
+                radius_m,
+            } => Answer::Hits(self.nearest(target, *k, *radius_m, filter, candidates)),
+            _ => {
                 let mut rows = RowSet::default();
                 self.visit(place, filter, candidates, &mut rows);
                 Answer::Rows(rows)
             }
-            Place::Near { target, radius_m }
-            | Place::LookingAt {
-                target, radius_m, ..
-            } => Answer::Hits(self.within(*target, checked_radius(*radius_m)?, filter, candidates)),
-            Place::Nearest {
-                target,
-                k,
-                radius_m,
-            } => {
-                let radius_m = radius_m.map_or(Ok(f64::INFINITY), checked_radius)?;
-                Answer::Hits(self.nearest(*target, *k, radius_m, filter, candidates))
-            }
-        };
-        Ok(answer)
+        }
     }
 
-    /// Hands the rows in a place without order of distance to a sink; none of other places.
+    /// Hands the rows in a place to a sink, ascending; none of the k nearest, which have no
+    /// shape.
     pub(crate) fn visit(
         &self,
-        place: &Place,
+        place: &PreparedPlace<'_>,
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
         sink: &mut impl Sink,
     ) {
         match place {
-            Place::Everywhere => self.visit_shape(&Anywhere, filter, candidates, sink),
-            Place::Bbox(bbox) => {
-                self.visit_shape(&BoxShape::new(bbox), filter, candidates, sink);
+            PreparedPlace::Everywhere => self.visit_shape(&Anywhere, filter, candidates, sink),
+            PreparedPlace::Bbox { shape, .. } => self.visit_shape(shape, filter, candidates, sink),
+            PreparedPlace::Region { shape, .. } => {
+                self.visit_shape(shape, filter, candidates, sink);
             }
-            Place::Region(region) => {
-                let shape = RegionShape(PreparedRegion::new(region));
-                self.visit_shape(&shape, filter, candidates, sink);
-            }
-            Place::Near { .. } | Place::Nearest { .. } | Place::LookingAt { .. } => {}
+            PreparedPlace::Circle {
+                target, radius_m, ..
+            } => self.visit_shape(&Circle::new(target, *radius_m), filter, candidates, sink),
+            PreparedPlace::Nearest { .. } => {}
         }
     }
 
@@ -129,36 +121,34 @@ impl<S: Summary> Table<'_, S> {
 
     fn within(
         &self,
-        target: LonLat,
+        target: &Target,
         radius_m: f64,
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
     ) -> Vec<Hit> {
-        let target = Target::new(target);
         let mut rows = RowSet::default();
         self.visit_shape(
-            &Circle::new(&target, radius_m),
+            &Circle::new(target, radius_m),
             filter,
             candidates,
             &mut rows,
         );
-        self.ranked(&target, rows.iter())
+        self.ranked(target, rows.iter())
     }
 
     fn nearest(
         &self,
-        target: LonLat,
+        target: &Target,
         k: usize,
         radius_m: f64,
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
     ) -> Vec<Hit> {
-        let target = Target::new(target);
         match candidates {
-            Candidates::All => nearest(self.tree, self.points, &target, k, radius_m, filter),
+            Candidates::All => nearest(self.tree, self.points, target, k, radius_m, filter),
             Candidates::Rows(rows) => {
                 let passing = rows.iter().copied().filter(|&row| passes(filter, row));
-                let mut hits = self.ranked(&target, passing);
+                let mut hits = self.ranked(target, passing);
                 hits.retain(|hit| hit.distance_m <= radius_m);
                 hits.truncate(k);
                 hits
@@ -186,18 +176,4 @@ impl<S: Summary> Table<'_, S> {
 
 fn passes<S>(filter: &impl RowFilter<S>, row: u32) -> bool {
     filter.mask(row as usize..row as usize + 1) == 1
-}
-
-/// A radius that a circle can have; infinite is everywhere.
-pub(crate) fn checked_radius(radius_m: f64) -> Result<f64, Error> {
-    if radius_m >= 0.0 {
-        return Ok(radius_m);
-    }
-    let (range, example) = ("0 metres and more", "50");
-    Err(Error::OutOfRange {
-        name: "radius",
-        value: radius_m,
-        range,
-        example,
-    })
 }

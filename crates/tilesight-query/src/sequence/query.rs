@@ -1,6 +1,6 @@
 //! Questions about sequences.
 
-use tilesight_tile::{LonLat, PreparedRegion};
+use tilesight_tile::LonLat;
 
 use super::{SequenceFacts, Sequences};
 use crate::answer::Answer;
@@ -10,10 +10,8 @@ use crate::error::{Error, NotHeld};
 use crate::filter::{ImageFilter, Properties};
 use crate::images::{Images, UNKNOWN_MS, kind_of};
 use crate::index::{FANOUT, Hit, Target, bits, nearest_entries};
-use crate::place::{
-    LineBox, LineCircle, LineRegion, LineShape, checked_radius, distance_to_segment_m,
-};
-use crate::query::{Place, SequenceQuery};
+use crate::place::{LineBox, LineCircle, LineShape, PreparedPlace, distance_to_segment_m};
+use crate::query::SequenceQuery;
 use crate::rows::{Image, Sequence};
 
 impl Dataset {
@@ -50,16 +48,15 @@ impl Dataset {
     ///
     /// The `sequence` and `image` layers of Mapillary's tiles.
     pub fn sequences(&self, query: &SequenceQuery) -> Result<SequenceSelection<'_>, Error> {
-        let before = partial(
-            self.coverage.missing(Need::Sequences, &query.place)?,
-            query.allow_partial,
-        )?;
+        let place = PreparedPlace::new(&query.place)?;
         let filter = ImageFilter::new(&query.filter, &self.images)?;
-        let mut answer = self.find_sequences(query, &filter)?;
+        let missing = self.coverage.missing(Need::Sequences, &place)?;
+        let missing = partial(missing, query.allow_partial)?;
+        let mut answer = self.find_sequences(&place, &filter);
         let beyond = self
             .coverage
-            .missing_of_nearest(Need::Sequences, &query.place, &answer)?;
-        let missing = before.or(partial(beyond, query.allow_partial)?);
+            .missing_of_nearest(Need::Sequences, &place, &answer);
+        let missing = missing.or(partial(beyond, query.allow_partial)?);
         answer.truncate(query.limit.unwrap_or(usize::MAX));
         Ok(SequenceSelection {
             images: &self.images,
@@ -69,37 +66,29 @@ impl Dataset {
         })
     }
 
-    fn find_sequences(
-        &self,
-        query: &SequenceQuery,
-        filter: &ImageFilter<'_>,
-    ) -> Result<Answer, Error> {
+    fn find_sequences(&self, place: &PreparedPlace<'_>, filter: &ImageFilter<'_>) -> Answer {
         let search = Search {
             images: &self.images,
             sequences: &self.sequences,
             filter,
         };
-        Ok(match &query.place {
-            Place::Everywhere => listed(search.everywhere()),
-            Place::Bbox(bbox) => listed(search.meeting(&LineBox::new(bbox))),
-            Place::Region(region) => {
-                listed(search.meeting(&LineRegion::new(PreparedRegion::new(region))))
-            }
-            Place::Near { target, radius_m } => {
-                Answer::Hits(search.within(*target, checked_radius(*radius_m)?))
-            }
-            Place::Nearest {
+        match place {
+            PreparedPlace::Everywhere => listed(search.everywhere()),
+            PreparedPlace::Bbox { bbox, .. } => listed(search.meeting(&LineBox::new(bbox))),
+            PreparedPlace::Region { shape, .. } => listed(search.meeting(shape)),
+            PreparedPlace::Circle {
+                half_fov_deg: Some(_),
+                ..
+            } => Answer::Hits(search.of_images(&self.find_images(place, filter))),
+            PreparedPlace::Circle {
+                target, radius_m, ..
+            } => Answer::Hits(search.within(target, *radius_m)),
+            PreparedPlace::Nearest {
                 target,
                 k,
                 radius_m,
-            } => {
-                let radius_m = radius_m.map_or(Ok(f64::INFINITY), checked_radius)?;
-                Answer::Hits(search.nearest(*target, *k, radius_m))
-            }
-            Place::LookingAt { .. } => {
-                Answer::Hits(search.of_images(&self.find_images(&query.place, filter)?))
-            }
-        })
+            } => Answer::Hits(search.nearest(target, *k, *radius_m)),
+        }
     }
 }
 
@@ -162,23 +151,21 @@ impl Search<'_> {
                 .any(|(a, b)| shape.meets_segment(a, b))
     }
 
-    fn within(&self, target: LonLat, radius_m: f64) -> Vec<Hit> {
-        let target = Target::new(target);
-        let found = self.meeting(&LineCircle::new(&target, radius_m));
+    fn within(&self, target: &Target, radius_m: f64) -> Vec<Hit> {
+        let found = self.meeting(&LineCircle::new(target, radius_m));
         let hit = |row| Hit {
             row,
-            distance_m: self.distance_m(&target, row),
+            distance_m: self.distance_m(target, row),
             sight: None,
         };
         by_distance(found.into_iter().map(hit).collect())
     }
 
-    fn nearest(&self, target: LonLat, k: usize, radius_m: f64) -> Vec<Hit> {
-        let target = Target::new(target);
+    fn nearest(&self, target: &Target, k: usize, radius_m: f64) -> Vec<Hit> {
         let tree = &self.sequences.tree;
         nearest_entries(
             tree,
-            &target,
+            target,
             k,
             radius_m,
             |()| true,
@@ -186,7 +173,7 @@ impl Search<'_> {
                 let sequence = self.sequences.by_place[entry];
                 if self.passes(sequence) {
                     best.offer(
-                        self.distance_m(&target, sequence),
+                        self.distance_m(target, sequence),
                         i64::from(sequence),
                         sequence,
                     );

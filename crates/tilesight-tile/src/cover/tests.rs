@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::test_shapes::{any_offsets, any_region, probes};
+use crate::{EARTH_RADIUS_M, GridPoint, haversine_m};
 
 /// Whether a region touches a tile, by asking every edge and one corner.
 fn touches_literally(region: &Region, tile: TileId) -> bool {

@@ -14,7 +14,7 @@ use crate::{GridBox, GridPoint};
 const MAX_SAGITTA: f64 = 64.0;
 
 /// …but into no more pieces than this, so that memory stays proportional to the vertices.
-const MAX_PIECES: u32 = 8;
+const MAX_PIECES: u64 = 8;
 
 /// Covers what rounding does to a chord's columns, which stay below 2³⁵.
 const ROUNDING: f64 = 1.0 / 64.0;
@@ -109,40 +109,75 @@ impl Piece {
 }
 
 /// Cuts an edge that is met `turn` degrees further east than the grid's longitudes; `rows` are
-/// the [first rows south of](crate::bbox::first_row_south_of) its ends. The pieces are in the direction of the edge; there are
-/// none if it passes between rows.
+/// the [first rows south of](crate::bbox::first_row_south_of) its ends. The pieces come in the
+/// direction of the edge; there are none if it passes between rows.
 pub fn cut(
-    [a, b]: Edge,
+    edge: Edge,
     turn: f64,
     rows: [u64; 2],
-    edge: u32,
+    number: u32,
 ) -> impl Iterator<Item = Piece> + use<> {
+    let curve = Curve::new(edge, turn);
     let (north, south) = (rows[0].min(rows[1]), rows[0].max(rows[1]));
-    let columns_per_degree = x_of_lon(b[0]) - x_of_lon(a[0]);
-    let columns_per_degree = columns_per_degree / (b[1] - a[1]);
-    let x_on = move |row: u32| {
-        let from_a = (lat_of_y(row) - a[1]) * columns_per_degree;
-        x_of_lon(a[0]) + from_a - turn / 360.0 * GRID_SIDE
-    };
-    let sagitta = move |first: u32, last: u32| columns_per_degree.abs() * sagitta_deg(first, last);
-    let count = if north == south {
-        0
-    } else {
-        let whole = sagitta(north as u32, (south - 1) as u32);
-        let wanted = (whole / MAX_SAGITTA).sqrt().ceil().max(1.0) as u64;
-        wanted.min(MAX_PIECES as u64).min(south - north)
-    };
+    let count = curve.piece_count(north, south);
     (0..count).map(move |at| {
-        let at = if rows[0] < rows[1] {
+        let part = if rows[0] < rows[1] {
             at
         } else {
             count - 1 - at
         };
-        let row_of = |part: u64| north + (south - north) * part / count;
-        let (first_row, last_row) = (row_of(at) as u32, (row_of(at + 1) - 1) as u32);
-        let (x, last_x) = (x_on(first_row), x_on(last_row));
+        let first_row = |part| north + (south - north) * part / count;
+        curve.piece(
+            first_row(part) as u32,
+            (first_row(part + 1) - 1) as u32,
+            number,
+        )
+    })
+}
+
+/// An edge as a curve on the grid: how its column changes with the latitude of the row.
+struct Curve {
+    lat: f64,
+    /// Column where the latitude is `lat`.
+    x: f64,
+    columns_per_degree: f64,
+}
+
+impl Curve {
+    fn new([a, b]: Edge, turn: f64) -> Self {
+        Self {
+            lat: a[1],
+            x: x_of_lon(a[0]) - turn / 360.0 * GRID_SIDE,
+            columns_per_degree: (x_of_lon(b[0]) - x_of_lon(a[0])) / (b[1] - a[1]),
+        }
+    }
+
+    /// The curve's column on a row that the edge crosses.
+    fn x_at(&self, row: u32) -> f64 {
+        self.x + (lat_of_y(row) - self.lat) * self.columns_per_degree
+    }
+
+    /// Bounds how many columns the curve and its chord between two rows part by.
+    fn sagitta(&self, first_row: u32, last_row: u32) -> f64 {
+        self.columns_per_degree.abs() * sagitta_deg(first_row, last_row)
+    }
+
+    /// Into how many pieces to cut the curve on the rows from `north` to before `south`.
+    fn piece_count(&self, north: u64, south: u64) -> u64 {
+        if north == south {
+            return 0;
+        }
+        let sagitta = self.sagitta(north as u32, (south - 1) as u32);
+        // The sagitta falls with the square of the number of pieces.
+        let wanted = (sagitta / MAX_SAGITTA).sqrt().ceil() as u64;
+        wanted.clamp(1, MAX_PIECES.min(south - north))
+    }
+
+    fn piece(&self, first_row: u32, last_row: u32, edge: u32) -> Piece {
+        let (x, last_x) = (self.x_at(first_row), self.x_at(last_row));
         let slope = (last_x - x) / (last_row - first_row).max(1) as f64;
-        let band = sagitta(first_row, last_row) + ROW_ROUNDING * slope.abs() + ROUNDING;
+        let sagitta = self.sagitta(first_row, last_row);
+        let band = sagitta + ROW_ROUNDING * slope.abs() + ROUNDING;
         Piece {
             first_row,
             last_row,
@@ -151,7 +186,7 @@ pub fn cut(
             band: (band as f32).next_up(),
             edge,
         }
-    })
+    }
 }
 
 /// Bounds how far latitude strays from linear between two rows, in degrees: by Δm²/8 times the

@@ -10,6 +10,7 @@ mod table;
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::str::FromStr;
 
 use tilesight_query::{FeatureSelection, Place, Selection, SequenceSelection};
 
@@ -45,10 +46,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Most rows that a table shows where nobody says otherwise.
-    pub const TABLE_ROWS: usize = 40;
-
-    /// Tells the format from the extension of a file's name, in any case.
+    /// Tells the format from the extension of a file's name, in any case; a table with all rows.
     ///
     /// ```
     /// use std::path::Path;
@@ -61,16 +59,39 @@ impl Format {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         Some(match extension.as_str() {
             "geojson" | "json" => Self::GeoJson,
-            "geojsonl" | "geojsonseq" | "geojsons" | "ndjson" | "jsonl" => Self::GeoJsonSeq,
+            "geojsonl" | "geojsonseq" | "geojsons" | "jsonl" | "ndjson" => Self::GeoJsonSeq,
             "csv" => Self::Csv,
             "ids" => Self::Ids,
             "txt" => Self::Table {
-                max_rows: Self::TABLE_ROWS,
+                max_rows: usize::MAX,
             },
             _ => return None,
         })
     }
 }
+
+/// Reads the name of a format, in any case; a table with all rows.
+impl FromStr for Format {
+    type Err = ParseFormatError;
+
+    fn from_str(text: &str) -> Result<Self, ParseFormatError> {
+        Ok(match text.to_ascii_lowercase().as_str() {
+            "geojson" => Self::GeoJson,
+            "geojsonseq" => Self::GeoJsonSeq,
+            "csv" => Self::Csv,
+            "ids" => Self::Ids,
+            "table" => Self::Table {
+                max_rows: usize::MAX,
+            },
+            _ => return Err(ParseFormatError(text.to_owned())),
+        })
+    }
+}
+
+/// A text that names no format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a format: there are geojson, geojsonseq, csv, ids and table")]
+pub struct ParseFormatError(String);
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -256,6 +277,15 @@ mod tests {
             ..ImageQuery::default()
         };
         written(&sample().images(&query).unwrap(), format, place)
+    }
+
+    #[test]
+    fn formats_by_name_and_extension() {
+        assert_eq!("CSV".parse(), Ok(Format::Csv));
+        let message = "parquet".parse::<Format>().unwrap_err().to_string();
+        assert!(message.contains("geojsonseq"), "{message}");
+        assert_eq!(Format::of_path(Path::new("a.JSON")), Some(Format::GeoJson));
+        assert_eq!(Format::of_path(Path::new("geojson")), None);
     }
 
     #[test]

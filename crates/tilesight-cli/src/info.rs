@@ -1,0 +1,208 @@
+//! What a source holds, as text or JSON.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tilesight::formats::{ATTRIBUTION, LICENSE};
+use tilesight::{Dataset, Info, TilesetInfo, rfc3339};
+
+use crate::args;
+use crate::ask;
+use crate::failure::Failure;
+use crate::output::{self, Voice};
+use crate::plan::Target;
+
+/// Prints what a source holds.
+pub(crate) fn show(typed: &args::Info, voice: Voice) -> Result<(), Failure> {
+    let path = &typed.source.path;
+    let data = ask::open(path, voice)?;
+    let text = if typed.json {
+        format!("{:#}\n", as_json(path, &data))
+    } else {
+        as_text(path, &data)
+    };
+    output::write(&Target::Stdout, |out| Ok(out.write_all(text.as_bytes())?))
+}
+
+fn as_json(path: &Path, data: &Dataset) -> Value {
+    let (info, source) = (data.info(), data.source());
+    json!({
+        "source": path.display().to_string(),
+        "name": source.name,
+        "bytes": source.bytes,
+        "read": source.tilesets,
+        "not_read": source.ignored,
+        "rows_left_out": source.left_out,
+        "images": info.images,
+        "panoramas": info.panoramas,
+        "flat_images": info.flat_images,
+        "first_captured_at": info.first_captured_at_ms.map(rfc3339),
+        "last_captured_at": info.last_captured_at_ms.map(rfc3339),
+        "undated_images": info.undated_images,
+        "inexact_ids": info.inexact_ids,
+        "sequences": info.sequences,
+        "sequence_length_m": info.length_m,
+        "organizations": info.organizations,
+        "creators": info.creators,
+        "points": info.points,
+        "traffic_signs": info.traffic_signs,
+        "overview_points": info.overview_points,
+        "bounds": info.bounds,
+        "tilesets": info.tilesets.iter().map(tileset_as_json).collect::<Vec<_>>(),
+        "source_attribution": source.attribution,
+        "attribution": ATTRIBUTION,
+        "license": LICENSE,
+    })
+}
+
+fn tileset_as_json(held: &TilesetInfo) -> Value {
+    let failed = held.failed.iter();
+    let failed =
+        failed.map(|failed| json!({"tile": failed.tile.to_string(), "reason": failed.reason}));
+    json!({
+        "tileset": held.tileset.option_name(),
+        "tiles": held.tiles,
+        "area_m2": held.area_m2,
+        "failed": failed.collect::<Vec<_>>(),
+    })
+}
+
+fn as_text(path: &Path, data: &Dataset) -> String {
+    let source = data.source();
+    let mut lines = Lines::default();
+    lines.add("source", path.display());
+    if let Some(name) = &source.name {
+        lines.add("name", name.escape_debug());
+    }
+    if !source.tilesets.is_empty() {
+        lines.add("read", source.tilesets.join(", "));
+    }
+    if !source.ignored.is_empty() {
+        let ignored = source.ignored.join(", ");
+        lines.add(
+            "not read",
+            format_args!("{ignored}, which has the same images; open it itself"),
+        );
+    }
+    lines.add(
+        "size",
+        format_args!("{} bytes of tiles", grouped(source.bytes)),
+    );
+    add_rows(&mut lines, &data.info());
+    for held in &data.info().tilesets {
+        let TilesetInfo {
+            tileset,
+            tiles,
+            area_m2,
+            failed,
+            ..
+        } = held;
+        let area = format_args!("{} tiles, {:.1} km²", grouped(*tiles), area_m2 / 1e6).to_string();
+        let failed = if failed.is_empty() {
+            String::new()
+        } else {
+            format!(", {} failed", failed.len())
+        };
+        lines.add(
+            &format!("held of {}", tileset.option_name()),
+            area + &failed,
+        );
+    }
+    if let Some(attribution) = &source.attribution {
+        lines.add("attribution", attribution.escape_debug());
+    }
+    lines.add("licence", format_args!("{LICENSE}, {ATTRIBUTION}"));
+    lines.text
+}
+
+fn add_rows(lines: &mut Lines, info: &Info) {
+    lines.add(
+        "images",
+        format_args!(
+            "{}: {} flat, {} panoramas, {} of unknown kind",
+            grouped(info.images),
+            grouped(info.flat_images),
+            grouped(info.panoramas),
+            grouped(info.images - info.flat_images - info.panoramas),
+        ),
+    );
+    if let (Some(first), Some(last)) = (info.first_captured_at_ms, info.last_captured_at_ms) {
+        lines.add(
+            "captured",
+            format_args!("{} to {}", rfc3339(first), rfc3339(last)),
+        );
+    }
+    if info.undated_images > 0 {
+        lines.add(
+            "undated",
+            format_args!("{} images", grouped(info.undated_images)),
+        );
+    }
+    if info.inexact_ids > 0 {
+        lines.add(
+            "rounded ids",
+            format_args!("{} images", grouped(info.inexact_ids)),
+        );
+    }
+    let km = info.length_m / 1_000.0;
+    lines.add(
+        "sequences",
+        format_args!("{}, {km:.1} km", grouped(info.sequences)),
+    );
+    lines.add("organizations", grouped(info.organizations));
+    lines.add("creators", grouped(info.creators));
+    lines.add("objects", grouped(info.points));
+    lines.add("traffic signs", grouped(info.traffic_signs));
+    if info.overview_points > 0 {
+        lines.add(
+            "overview",
+            format_args!("{} points", grouped(info.overview_points)),
+        );
+    }
+    if let Some([west, south, east, north]) = info.bounds {
+        lines.add(
+            "bounds",
+            format_args!("{west:.6},{south:.6},{east:.6},{north:.6}"),
+        );
+    }
+}
+
+/// Lines of a name and a value, aligned.
+#[derive(Default)]
+struct Lines {
+    text: String,
+}
+
+impl Lines {
+    fn add(&mut self, name: &str, value: impl std::fmt::Display) {
+        // Writing to memory does not fail.
+        let _ = writeln!(self.text, "{name:<14} {value}");
+    }
+}
+
+/// A number with its digits in groups of three.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_in_groups() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_000), "1,000");
+        assert_eq!(grouped(12_345_678), "12,345,678");
+    }
+}

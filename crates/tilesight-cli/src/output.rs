@@ -1,0 +1,235 @@
+//! The only printing: results to standard output or a file, everything else to standard error.
+
+use std::fmt::Display;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tempfile::NamedTempFile;
+use tilesight::Progress;
+
+use crate::failure::Failure;
+use crate::plan::Target;
+
+/// How long work may take before its progress is shown.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Whether results go to somebody who reads them as they come.
+pub(crate) fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Speaks to the user on standard error, as much as was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Voice {
+    pub(crate) quiet: bool,
+    pub(crate) verbose: bool,
+}
+
+impl Voice {
+    pub(crate) fn error(message: impl Display) {
+        say("error", "31", message);
+    }
+
+    pub(crate) fn warn(self, message: impl Display) {
+        if !self.quiet {
+            say("warning", "33", message);
+        }
+    }
+
+    /// Says what is of interest to the curious alone.
+    pub(crate) fn tell(self, message: impl Display) {
+        if self.verbose {
+            say("note", "36", message);
+        }
+    }
+
+    /// A bar for the reading of a source, on a terminal alone.
+    pub(crate) fn reading_bar(self) -> ReadingBar {
+        let is_shown = !self.quiet && io::stderr().is_terminal();
+        let target = if is_shown {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) =
+            ProgressStyle::with_template("reading {wide_bar} {pos}/{len} tiles {eta}")
+        {
+            bar.set_style(style);
+        }
+        ReadingBar {
+            bar,
+            begun: Instant::now(),
+        }
+    }
+}
+
+/// Progress of the reading of a source.
+pub(crate) struct ReadingBar {
+    bar: ProgressBar,
+    begun: Instant,
+}
+
+impl ReadingBar {
+    pub(crate) fn update(&self, progress: Progress) {
+        if self.begun.elapsed() > PATIENCE {
+            self.bar.set_length(progress.tiles);
+            self.bar.set_position(progress.tiles_read);
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Writes an answer to its target: a file appears whole or not at all.
+pub(crate) fn write<T>(
+    target: &Target,
+    answer: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    match target {
+        Target::Stdout => write_stdout(answer),
+        Target::File { path, overwrite } => {
+            check_target(path, *overwrite)?;
+            if is_special(path) {
+                let mut file = fs::OpenOptions::new().write(true).open(path)?;
+                return answer(&mut file);
+            }
+            write_file(path, *overwrite, answer)
+        }
+    }
+}
+
+/// Refuses a target that cannot be written, before any work is done for it.
+pub(crate) fn check(target: &Target) -> Result<(), Failure> {
+    match target {
+        Target::Stdout => Ok(()),
+        Target::File { path, overwrite } => check_target(path, *overwrite),
+    }
+}
+
+fn check_target(path: &Path, overwrite: bool) -> Result<(), Failure> {
+    let problem = if path.is_dir() {
+        "is a folder; give a file in it"
+    } else if path.exists() && !overwrite && !is_special(path) {
+        "exists; add --overwrite to replace it"
+    } else if !folder_of(path).is_dir() {
+        "lies in a folder that does not exist"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Failed(anyhow!("{} {problem}", path.display())))
+}
+
+/// Whether a path is there and no ordinary file, as `/dev/null` is.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn write_stdout<T>(
+    answer: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut stdout = io::stdout().lock();
+    let outcome = answer(&mut stdout)?;
+    stdout.flush()?;
+    Ok(outcome)
+}
+
+fn write_file<T>(
+    path: &Path,
+    overwrite: bool,
+    answer: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    // A link is followed, so that what it points to is replaced.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let context = || format!("cannot write {}", path.display());
+    let mut file = create_beside(path)
+        .with_context(context)
+        .map_err(Failure::Failed)?;
+    let _guard = Unfinished::mark(file.path());
+    let outcome = answer(file.as_file_mut())?;
+    file.as_file()
+        .sync_all()
+        .with_context(context)
+        .map_err(Failure::Failed)?;
+    let published = if overwrite {
+        file.persist(path)
+    } else {
+        file.persist_noclobber(path)
+    };
+    published.with_context(context).map_err(Failure::Failed)?;
+    Ok(outcome)
+}
+
+fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".tilesight-").suffix(".part");
+    #[cfg(unix)]
+    {
+        // Temporary files are private; results are as public as other new files.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder_of(path))
+}
+
+/// The temporary file that an interrupt must take away, since it skips every destructor.
+static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+struct Unfinished;
+
+impl Unfinished {
+    fn mark(path: &Path) -> Self {
+        *UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
+        Self
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        *UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Ends the program when it is interrupted, leaving nothing half-written behind.
+pub(crate) fn end_on_interrupt() -> Result<(), Failure> {
+    const INTERRUPTED: i32 = 130;
+    let end = || {
+        if let Some(path) = UNFINISHED
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
+            // Nobody is left to be told that it could not be removed.
+            let _ = fs::remove_file(path);
+        }
+        std::process::exit(INTERRUPTED);
+    };
+    ctrlc::set_handler(end)
+        .context("cannot catch interrupts")
+        .map_err(Failure::Failed)
+}
+
+fn say(label: &str, colour: &str, message: impl Display) {
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let label = if no_colour || !io::stderr().is_terminal() {
+        format!("{label}:")
+    } else {
+        format!("\u{1b}[1;{colour}m{label}:\u{1b}[0m")
+    };
+    // Where standard error is closed there is nowhere to say so.
+    let _ = writeln!(io::stderr(), "{label} {message}");
+}
