@@ -12,7 +12,7 @@ use tilesight::{Bbox, LonLat, Period};
 /// Ask a folder or archive of street-level imagery tiles, offline.
 ///
 /// SOURCE is a folder of tiles {z}/{x}/{y}.mvt (or .pbf, gzipped or not), a folder of such folders
-/// named after their tilesets, or an .mbtiles archive.
+/// named after their tilesets, or an .mbtiles or .pmtiles archive.
 #[derive(Debug, Parser)]
 #[command(name = "tilesight", version, max_term_width = 100, after_long_help = EXIT_STATUS)]
 pub(crate) struct Arguments {
@@ -56,6 +56,11 @@ Examples:
     Features(Features),
     /// Say what a source holds: tiles, area, counts, dates, licence
     Info(Info),
+    /// Pack the tiles of a source into a .pmtiles archive
+    #[command(after_help = "\
+Example:
+  tilesight pack town --tileset images -o town.pmtiles")]
+    Pack(Pack),
     /// Print completions for a shell
     Completions {
         #[arg(value_name = "SHELL")]
@@ -119,8 +124,26 @@ pub(crate) struct Info {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Pack {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// The tiles of this tileset, where the source has several
+    #[arg(long, value_name = "TILESET")]
+    pub(crate) tileset: Option<Tileset>,
+
+    /// The archive to write, whole or not at all
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub(crate) target: PathBuf,
+
+    /// Replace the archive if it is there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Source {
-    /// A folder of tiles or an .mbtiles archive
+    /// A folder of tiles, an .mbtiles or a .pmtiles archive
     #[arg(value_name = "SOURCE")]
     pub(crate) path: PathBuf,
 }
@@ -276,6 +299,19 @@ pub(crate) struct Output {
     /// Answer from what is held, with a warning, where tiles of the place are not
     #[arg(long)]
     pub(crate) partial: bool,
+}
+
+/// The tilesets of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tileset {
+    /// Images and sequences
+    Images,
+    /// The same, with positions from reconstruction
+    Computed,
+    /// Objects
+    Points,
+    /// Traffic signs
+    Signs,
 }
 
 /// What images are counted by.

@@ -1,7 +1,7 @@
 //! The program `tilesight`.
 //!
 //! [`args`] holds what was typed, [`plan`] makes questions of it, [`ask`] and [`info`] answer
-//! them, and [`output`] alone prints.
+//! them, [`pack`] makes archives, and [`output`] alone prints.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ mod ask;
 mod failure;
 mod info;
 mod output;
+mod pack;
 mod plan;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ fn run(command: Command, voice: Voice) -> Result<(), Failure> {
         Command::Sequences(typed) => ask::answer(&Plan::sequences(typed, on_terminal)?, voice),
         Command::Features(typed) => ask::answer(&Plan::features(typed, on_terminal)?, voice),
         Command::Info(typed) => info::show(&typed, voice),
+        Command::Pack(typed) => pack::pack(&typed, voice),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "tilesight", &mut script);

@@ -94,17 +94,15 @@ pub enum Error {
         reason: &'static str,
     },
     /// Packing without a tile.
-    #[error("there is no tile to pack")]
-    NothingToPack,
+    #[error("there is no tile{} to pack", of_tileset(tileset.as_deref()))]
+    NothingToPack {
+        /// The tileset that was chosen.
+        tileset: Option<String>,
+    },
     /// Packing several tilesets into an archive, which has place for one.
-    #[error(
-        "tile {tile} belongs to several tilesets ({}); an archive holds one, choose it",
-        tilesets.join(", ")
-    )]
+    #[error("there are several tilesets ({}) and an archive holds one", tilesets.join(", "))]
     SeveralTilesets {
-        /// The first tile that is there more than once.
-        tile: TileId,
-        /// Two of the tilesets.
+        /// Their names.
         tilesets: Vec<&'static str>,
     },
     /// Packing tiles so much alike that the archive would be taken for a damaged one.
@@ -166,4 +164,8 @@ fn or_subfolders(tilesets: &[&str]) -> String {
         return String::new();
     }
     format!(", there or in subfolders {}", tilesets.join(", "))
+}
+
+fn of_tileset(tileset: Option<&str>) -> String {
+    tileset.map_or_else(String::new, |name| format!(" of {name}"))
 }

@@ -105,7 +105,11 @@ mod tests {
     #[test]
     fn errors_are_told_by_code_then_by_status() {
         let limit = r#"{"error": {"message": "wait", "code": 4, "is_transient": true}}"#;
-        check(400, limit, |e| matches!(e, Error::Limit { message } if message == "wait"));
+        check(
+            400,
+            limit,
+            |e| matches!(e, Error::Limit { message } if message == "wait"),
+        );
         check(429, "", |e| matches!(e, Error::Limit { .. }));
         let token = r#"{"error": {"message": "Invalid", "code": 190}}"#;
         check(500, token, |e| matches!(e, Error::Token { .. }));
@@ -113,11 +117,15 @@ mod tests {
         let missing = r#"{"error": {"code": 100}}"#;
         check(400, missing, |e| matches!(e, Error::NotFound { .. }));
         check(404, "", |e| matches!(e, Error::NotFound { .. }));
-        check(503, "", |e| matches!(e, Error::Transient { status: 503, .. }));
+        check(503, "", |e| {
+            matches!(e, Error::Transient { status: 503, .. })
+        });
         let passing = r#"{"error": {"code": 2, "is_transient": true}}"#;
         check(400, passing, |e| matches!(e, Error::Transient { .. }));
         let other = r#"{"error": {"code": 7}}"#;
-        check(400, other, |e| matches!(e, Error::Refused { code: Some(7), .. }));
+        check(400, other, |e| {
+            matches!(e, Error::Refused { code: Some(7), .. })
+        });
         check(200, limit, |e| matches!(e, Error::Limit { .. }));
         check(200, "{", |e| matches!(e, Error::Answer { .. }));
         check(302, "", |e| matches!(e, Error::Refused { status: 302, .. }));

@@ -87,7 +87,9 @@ impl Detection {
 ///
 /// What is wrong with the base64 or the tile, in a sentence.
 pub(super) fn decode_rings(geometry: &str) -> Result<Vec<Ring>, String> {
-    let bytes = STANDARD.decode(geometry).map_err(|error| error.to_string())?;
+    let bytes = STANDARD
+        .decode(geometry)
+        .map_err(|error| error.to_string())?;
     // An outline is not gzipped; inflated it would still be no larger than this.
     let mut decoder = Decoder::with_inflate_limit(1 << 20);
     let tile = decoder.tile(&bytes).map_err(|error| error.to_string())?;
@@ -105,7 +107,9 @@ fn rings(rows: usize, lines: &Lines) -> Vec<Ring> {
     let parts = (0..rows).flat_map(|row| lines.parts(row));
     let vertices = |part: tilesight_mvt::Part| {
         let (x, y) = (part.x.iter(), part.y.iter());
-        x.zip(y).map(|(&x, &y)| [fraction(x), fraction(y)]).collect()
+        x.zip(y)
+            .map(|(&x, &y)| [fraction(x), fraction(y)])
+            .collect()
     };
     parts.map(vertices).collect()
 }

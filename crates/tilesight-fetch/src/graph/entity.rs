@@ -21,19 +21,35 @@ pub struct Image {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub computed_geometry: Option<Position>,
     /// When it was taken.
-    #[serde(rename = "captured_at", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "captured_at",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub captured_at_ms: Option<TimestampMs>,
     /// Which way it looks, as recorded, in degrees from north, clockwise.
-    #[serde(rename = "compass_angle", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "compass_angle",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub compass_angle_deg: Option<f64>,
     /// Which way it looks, as reconstructed, in degrees from north, clockwise.
-    #[serde(rename = "computed_compass_angle", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "computed_compass_angle",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub computed_compass_angle_deg: Option<f64>,
     /// Metres above sea level, as recorded.
     #[serde(rename = "altitude", default, skip_serializing_if = "Option::is_none")]
     pub altitude_m: Option<f64>,
     /// Metres above sea level, as reconstructed.
-    #[serde(rename = "computed_altitude", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "computed_altitude",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub computed_altitude_m: Option<f64>,
     /// How the camera was turned, as reconstructed: an axis times an angle in radians.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,13 +136,25 @@ pub struct MapFeature {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object_type: Option<String>,
     /// When the first image that shows it was taken.
-    #[serde(rename = "first_seen_at", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "first_seen_at",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub first_seen_at_ms: Option<TimestampMs>,
     /// When the last image that shows it was taken.
-    #[serde(rename = "last_seen_at", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "last_seen_at",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub last_seen_at_ms: Option<TimestampMs>,
     /// Which way it faces, in degrees from north, clockwise.
-    #[serde(rename = "aligned_direction", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "aligned_direction",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub aligned_direction_deg: Option<f64>,
     /// The images that show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -260,7 +288,13 @@ mod tests {
         });
         let image: Image = serde_json::from_value(answer).unwrap();
         assert_eq!(image.id, Id(9_007_199_254_740_993));
-        assert_eq!(image.geometry, Some(Position { lon: -108.5, lat: 39.0 }));
+        assert_eq!(
+            image.geometry,
+            Some(Position {
+                lon: -108.5,
+                lat: 39.0
+            })
+        );
         assert_eq!(image.captured_at_ms, Some(TimestampMs(1_563_721_072_184)));
         assert_eq!(image.organization.as_ref().unwrap().id, Id(17));
         assert_eq!(image.other["colour"], "red");
@@ -274,7 +308,8 @@ mod tests {
 
     #[test]
     fn nulls_are_absent() {
-        let image: Image = serde_json::from_str(r#"{"id": 1, "make": null, "geometry": null}"#).unwrap();
+        let image: Image =
+            serde_json::from_str(r#"{"id": 1, "make": null, "geometry": null}"#).unwrap();
         assert_eq!((image.make, image.geometry), (None, None));
     }
 

@@ -130,9 +130,14 @@ impl FromStr for Fields {
         }
         let name = |name: &str| {
             let name = name.trim();
-            is_name(name).then(|| name.to_owned()).ok_or_else(|| ParseFieldsError(name.to_owned()))
+            is_name(name)
+                .then(|| name.to_owned())
+                .ok_or_else(|| ParseFieldsError(name.to_owned()))
         };
-        text.split(',').map(name).collect::<Result<_, _>>().map(Self::Named)
+        text.split(',')
+            .map(name)
+            .collect::<Result<_, _>>()
+            .map(Self::Named)
     }
 }
 
@@ -154,12 +159,24 @@ mod tests {
     fn signed_urls_are_asked_for_by_name_only() {
         assert!(!Fields::Lasting.of(Kind::Image).contains("url"));
         assert!(Fields::All.of(Kind::Image).contains("thumb_original_url"));
-        assert_eq!(Fields::Lasting.of(Kind::Organization), "description,name,slug");
+        assert_eq!(
+            Fields::Lasting.of(Kind::Organization),
+            "description,name,slug"
+        );
     }
 
     #[test]
     fn names_cannot_change_the_request() {
-        for wrong in ["", ",", "a,,b", "make#", "make model", "A", "a/b", &"a".repeat(65)] {
+        for wrong in [
+            "",
+            ",",
+            "a,,b",
+            "make#",
+            "make model",
+            "A",
+            "a/b",
+            &"a".repeat(65),
+        ] {
             assert!(wrong.parse::<Fields>().is_err(), "{wrong}");
         }
         let named: Fields = "make, model".parse().unwrap();

@@ -138,7 +138,15 @@ mod tests {
 
     #[test]
     fn what_is_no_exact_id_is_refused() {
-        for wrong in ["1.5", "1e300", "9007199254740993.0", "\"\"", "\"12x\"", "null", "[]"] {
+        for wrong in [
+            "1.5",
+            "1e300",
+            "9007199254740993.0",
+            "\"\"",
+            "\"12x\"",
+            "null",
+            "[]",
+        ] {
             assert!(serde_json::from_str::<Id>(wrong).is_err(), "{wrong}");
         }
         assert_eq!(serde_json::from_str::<Id>("17.0").unwrap(), Id(17));

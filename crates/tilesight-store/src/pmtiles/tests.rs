@@ -267,7 +267,7 @@ fn one_tileset_is_packed_at_a_time() {
             .to_string()
     };
     assert!(refused(None).contains("images, signs"));
-    assert!(refused(Some("points")).contains("no tile"));
+    assert!(refused(Some("points")).contains("no tile of points"));
     let options = PackOptions {
         tileset: Some("signs"),
         ..PackOptions::default()

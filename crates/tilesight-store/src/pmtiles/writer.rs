@@ -68,8 +68,8 @@ pub struct Packed {
 ///
 /// # Errors
 ///
-/// [`Error::NothingToPack`] when there is no tile, [`Error::SeveralTilesets`] when two tilesets
-/// have the same tile and none of them was chosen, [`Error::Unreadable`] when so many tiles are
+/// [`Error::NothingToPack`] when there is no tile, [`Error::SeveralTilesets`] when there are several
+/// tilesets and none was chosen, [`Error::Unreadable`] when so many tiles are
 /// alike that the archive would be taken for a damaged one, [`Error::Write`] when it cannot be
 /// written; otherwise as reading from the store.
 ///
@@ -126,20 +126,21 @@ fn tiles_in_order(
         .filter(is_asked)
         .map(|index| (tile_code::encode(all[index].id), index))
         .collect();
-    tiles.sort_unstable();
-    if tiles.is_empty() {
-        return Err(Error::NothingToPack);
+    let mut tilesets: Vec<_> = tiles.iter().map(|&(_, index)| all[index].tileset).collect();
+    // Tiles are ordered by tileset.
+    tilesets.dedup();
+    match tilesets.len() {
+        0 => Err(Error::NothingToPack {
+            tileset: tileset.map(str::to_owned),
+        }),
+        1 => {
+            tiles.sort_unstable();
+            Ok(tiles)
+        }
+        _ => Err(Error::SeveralTilesets {
+            tilesets: tilesets.into_iter().flatten().collect(),
+        }),
     }
-    if let Some(pair) = tiles.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        return Err(Error::SeveralTilesets {
-            tile: all[pair[0].1].id,
-            tilesets: pair
-                .iter()
-                .filter_map(|&(_, index)| all[index].tileset)
-                .collect(),
-        });
-    }
-    Ok(tiles)
 }
 
 /// Tile data as it grows, and the entries that lead there.
