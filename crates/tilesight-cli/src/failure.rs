@@ -71,3 +71,18 @@ impl From<std::io::Error> for Failure {
         }
     }
 }
+
+impl From<tilesight_fetch::graph::Error> for Failure {
+    fn from(error: tilesight_fetch::graph::Error) -> Self {
+        match error {
+            tilesight_fetch::graph::Error::SequenceKey(_) => Self::Usage(error.into()),
+            _ => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<tilesight_fetch::DownloadError> for Failure {
+    fn from(error: tilesight_fetch::DownloadError) -> Self {
+        Self::Failed(error.into())
+    }
+}

@@ -50,22 +50,32 @@ impl Voice {
 
     /// A bar for the reading of a source, on a terminal alone.
     pub(crate) fn reading_bar(self) -> ReadingBar {
+        ReadingBar {
+            bar: self.bar(None, "reading {wide_bar} {pos}/{len} tiles {eta}"),
+            begun: Instant::now(),
+        }
+    }
+
+    /// A bar for the download of pictures, on a terminal alone.
+    pub(crate) fn download_bar(self, pictures: u64) -> ProgressBar {
+        self.bar(
+            Some(pictures),
+            "downloading {wide_bar} {pos}/{len} pictures, {per_sec}, {eta}",
+        )
+    }
+
+    fn bar(self, length: Option<u64>, template: &str) -> ProgressBar {
         let is_shown = !self.quiet && io::stderr().is_terminal();
         let target = if is_shown {
             ProgressDrawTarget::stderr()
         } else {
             ProgressDrawTarget::hidden()
         };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) =
-            ProgressStyle::with_template("reading {wide_bar} {pos}/{len} tiles {eta}")
-        {
+        let bar = ProgressBar::with_draw_target(length, target);
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        ReadingBar {
-            bar,
-            begun: Instant::now(),
-        }
+        bar
     }
 }
 

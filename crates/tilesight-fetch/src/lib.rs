@@ -16,8 +16,10 @@ mod retry_after;
 
 mod politeness;
 
+mod download;
 pub mod graph;
 
 pub use client::{Auth, Client, Origin, OriginError, Reply, Request, RequestError, Timeouts};
+pub use download::{DownloadError, DownloadOptions, DownloadSummary, Outcome, Wanted, download};
 pub use politeness::{Admission, GaveUp, Manners, Politeness, Setback};
 pub use token::{Token, TokenError};

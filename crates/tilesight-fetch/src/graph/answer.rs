@@ -1,5 +1,8 @@
 //! What an answer of the Graph API means: an entity, or which kind of error.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -17,6 +20,9 @@ mod code {
 
 /// Most bytes of a message that are repeated.
 const MAX_MESSAGE_LEN: usize = 500;
+
+/// Most bytes of an answer when it is inflated.
+const MAX_INFLATED_BYTES: u64 = 64 << 20;
 
 /// An edge of an entity: a list of others.
 #[derive(Deserialize)]
@@ -36,6 +42,21 @@ struct FailureBody {
     code: Option<i64>,
     #[serde(default)]
     is_transient: bool,
+}
+
+/// The text of a body, inflated where it is gzipped, within bounds.
+pub(super) fn text(body: &[u8]) -> Result<String, Error> {
+    if !body.starts_with(&[0x1f, 0x8b]) {
+        return Ok(String::from_utf8_lossy(body).into_owned());
+    }
+    let mut inflated = Vec::new();
+    GzDecoder::new(body)
+        .take(MAX_INFLATED_BYTES)
+        .read_to_end(&mut inflated)
+        .map_err(|error| Error::Answer {
+            reason: error.to_string(),
+        })?;
+    Ok(String::from_utf8_lossy(&inflated).into_owned())
 }
 
 /// Reads an answer.
@@ -136,6 +157,21 @@ mod tests {
         let message = "ä".repeat(1000);
         let body = format!(r#"{{"error": {{"message": "x{message}", "code": 4}}}}"#);
         check(400, &body, |e| e.to_string().len() < 600);
+    }
+
+    #[test]
+    fn gzipped_answers_are_inflated_within_bounds() {
+        use flate2::{Compression, write::GzEncoder};
+        use std::io::Write;
+        let gzip = |bytes: &[u8]| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        assert_eq!(text(&gzip(b"{}")).unwrap(), "{}");
+        let bomb = gzip(&vec![b' '; 80 << 20]);
+        assert_eq!(text(&bomb).unwrap().len() as u64, MAX_INFLATED_BYTES);
+        assert!(text(&gzip(b"{}")[..12]).is_err());
     }
 
     proptest! {

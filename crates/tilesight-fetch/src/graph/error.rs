@@ -1,6 +1,9 @@
 //! Why a question to the Graph API has no answer.
 
+use std::time::{Duration, SystemTime};
+
 use super::scalar::Id;
+use crate::{GaveUp, RequestError, Setback};
 
 /// Why a question to the Graph API has no answer.
 ///
@@ -8,6 +11,15 @@ use super::scalar::Id;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// No reply came.
+    #[error("the service cannot be asked: {0}")]
+    Request(RequestError),
+    /// Too many requests, and a longer pause than is waited for.
+    #[error("the limit of requests is reached, try again in {} s", seconds_until(*until))]
+    Closed {
+        /// When to go on.
+        until: SystemTime,
+    },
     /// Too many requests: status 429, or code 4.
     #[error("the limit of requests is reached, try again later: {message}")]
     Limit {
@@ -64,6 +76,39 @@ pub enum Error {
     /// A text that is no key of a sequence.
     #[error("{0:?} is not the key of a sequence, which is like aB3dE5gH7jK9mN1pQ3sT5u")]
     SequenceKey(String),
+}
+
+impl Error {
+    /// Tells whether the same question may be answered later: the questions that the service had
+    /// no time for, and those that it could not be asked.
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Closed { .. } | Self::Limit { .. } | Self::Transient { .. } => true,
+            Self::Request(error) => error.is_retryable(),
+            _ => false,
+        }
+    }
+
+    /// What to do about it; `after` is what the service asks for.
+    pub(crate) const fn into_setback(self, after: Option<Duration>) -> Setback<Self> {
+        match self {
+            Self::Limit { .. } => Setback::Limited { error: self, after },
+            _ if self.is_retryable() => Setback::Retry { error: self, after },
+            _ => Setback::Final(self),
+        }
+    }
+
+    pub(crate) fn from_giving_up(gave_up: GaveUp<Self>) -> Self {
+        match gave_up {
+            GaveUp::Failed { error, .. } | GaveUp::OutOfReach { error } => error,
+            GaveUp::Closed { until } => Self::Closed { until },
+        }
+    }
+}
+
+fn seconds_until(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::now())
+        .map_or(0, |wait| wait.as_secs())
 }
 
 fn with_code(code: Option<i64>) -> String {

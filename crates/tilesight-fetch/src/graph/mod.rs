@@ -1,12 +1,18 @@
-//! The Graph API.
+//! The Graph API: what is known of images, map features, detections and organizations, and where
+//! pictures can be got.
 
-mod answer;
+mod client;
+mod thumbnail;
+
 mod detection;
 mod entity;
-mod error;
-mod fields;
 mod scalar;
 
+mod answer;
+mod error;
+mod fields;
+
+pub use client::{Graph, ORIGIN};
 pub use detection::{Detection, Ring};
 pub use entity::{
     Creator, Image, ImageList, ImagePlace, MapFeature, Organization, Position, Resource,
@@ -14,3 +20,4 @@ pub use entity::{
 pub use error::Error;
 pub use fields::{Fields, ParseFieldsError};
 pub use scalar::{Id, TimestampMs};
+pub use thumbnail::{ParseThumbnailSizeError, SignedUrl, Thumbnail, ThumbnailSize};
