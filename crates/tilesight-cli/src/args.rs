@@ -59,8 +59,6 @@ Examples:
     /// Say what a source holds: tiles, area, counts, dates, licence
     Info(Info),
     /// Ask the Graph API about images, map features, organizations and sequences
-    ///
-    /// Needs an access token in MAPILLARY_ACCESS_TOKEN or --token-file.
     #[command(
         subcommand,
         after_help = "\
