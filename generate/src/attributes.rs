@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::random::{Random, hash};
+use crate::random::{Random, hash, topic};
 
 /// Letters of sequence ids; case matters.
 const ID_LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -78,19 +78,29 @@ impl fmt::Debug for SequenceId {
 /// Draws one of the organizations of a region, or none.
 pub(crate) fn organization_id(seed: u64, region: u64, random: &mut Random) -> Option<i64> {
     let local = random.below(REGION_ORGANIZATIONS);
-    let organization = hash(&[seed, 6, region, local]) % ORGANIZATIONS;
+    let organization = hash(&[seed, topic::ORGANIZATIONS_OF_REGION, region, local]) % ORGANIZATIONS;
     random
         .chance(ORGANIZATION_SHARE)
-        .then(|| long_id(&[seed, 7, organization]))
+        .then(|| long_id(&[seed, topic::ORGANIZATION_ID, organization]))
 }
 
 /// Draws one of the creators of a region; few of them take most of the images.
 pub(crate) fn creator_id(seed: u64, region: u64, random: &mut Random) -> Option<i64> {
     let skewed = random.unit() * random.unit();
     let key = if random.chance(0.75) {
-        [seed, 8, region, (skewed * REGION_CREATORS as f64) as u64]
+        [
+            seed,
+            topic::CREATOR_OF_REGION,
+            region,
+            (skewed * REGION_CREATORS as f64) as u64,
+        ]
     } else {
-        [seed, 9, 0, (skewed * TRAVELLING_CREATORS as f64) as u64]
+        [
+            seed,
+            topic::TRAVELLING_CREATOR,
+            0,
+            (skewed * TRAVELLING_CREATORS as f64) as u64,
+        ]
     };
     let known = !random.chance(UNKNOWN_CREATOR_SHARE);
     known.then(|| long_id(&key))

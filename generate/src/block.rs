@@ -4,7 +4,7 @@ use tilesight_tile::{GridPoint, TileId};
 
 use crate::attributes::SequenceId;
 use crate::capture::{Captures, Positions, Shot};
-use crate::random::Random;
+use crate::random::{Random, topic};
 use crate::world::{TILE_PIXELS, World};
 
 /// Side of a block in tiles. Larger blocks generate fewer cells twice, and need more memory.
@@ -163,7 +163,7 @@ impl Block {
             }
         }
         for (id, shots) in &mut tiles {
-            Random::keyed(&[seed, 10, id.x().into(), id.y().into()]).shuffle(shots);
+            Random::keyed(&[seed, topic::IMAGE_ORDER, id.x().into(), id.y().into()]).shuffle(shots);
         }
         Self {
             seed,

@@ -8,7 +8,7 @@ use std::ops::Range;
 use tilesight_tile::GridPoint;
 
 use crate::attributes::{Camera, Clock, SequenceId, creator_id, organization_id};
-use crate::random::{Random, hash, unit};
+use crate::random::{Random, hash, topic, unit};
 use crate::roads::Point;
 use crate::walk::Walk;
 use crate::world::{Cell, IMAGE_ZOOM, TILE_PIXELS, World};
@@ -93,7 +93,12 @@ impl Captures {
         let mut numbers = world.images_of(cell);
         let mut sequence_in_cell = 0;
         while !numbers.is_empty() {
-            let key = [world.seed, 5, u64::from(cell.0), sequence_in_cell];
+            let key = [
+                world.seed,
+                topic::SEQUENCE,
+                u64::from(cell.0),
+                sequence_in_cell,
+            ];
             let mut random = Random::keyed(&key);
             let length = draw_length(&mut random).min(numbers.end - numbers.start);
             let images = numbers.start..numbers.start + length;
@@ -156,9 +161,9 @@ impl Captures {
 fn draw_length(random: &mut Random) -> u64 {
     let within = random.unit();
     let length = match random.unit() {
-        draw if draw < 0.5 => 1.0 + 7.0 * within,
-        draw if draw < 0.9 => 8.0 + 162.0 * within * within,
-        draw if draw < 0.99 => 170.0 + 230.0 * within,
+        draw if draw < 0.55 => 1.0 + 6.0 * within * within,
+        draw if draw < 0.88 => 7.0 + 163.0 * within * within,
+        draw if draw < 0.98 => 170.0 + 230.0 * within,
         _ => 400.0 + 100.0 * within,
     };
     length as u64
@@ -177,7 +182,7 @@ fn pixel(at: Point, image_id: i64, positions: Positions, metres_a_pixel: f64) ->
     let shift = |axis: u64| match positions {
         Positions::Recorded => 0.0,
         Positions::Computed => {
-            let share = 2.0 * unit(hash(&[image_id as u64, axis])) - 1.0;
+            let share = 2.0 * unit(hash(&[image_id as u64, topic::SHIFT, axis])) - 1.0;
             share * RECONSTRUCTION_SHIFT_M / metres_a_pixel
         }
     };

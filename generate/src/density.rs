@@ -1,6 +1,6 @@
 //! How many images lie where: cities, towns, countryside and nothing at all.
 
-use crate::random::Random;
+use crate::random::{Random, topic};
 
 /// Every square of this many tiles a side has one town or city.
 const DISTRICT_TILES: i32 = 12;
@@ -39,7 +39,7 @@ impl Density {
     /// Weighs the tile at an offset from the middle: about as many images as a real tile of such
     /// a place holds.
     pub fn images_expected(&self, dx: i32, dy: i32) -> u64 {
-        let mut random = Random::keyed(&[self.seed, 16, dx as u64, dy as u64]);
+        let mut random = Random::keyed(&[self.seed, topic::DENSITY, dx as u64, dy as u64]);
         let urban = self.urban_images(dx, dy) * random.between(0.6, 1.4);
         if urban >= 100.0 {
             return urban as u64;
@@ -66,7 +66,7 @@ impl Density {
         if (column, row) == (0, 0) {
             return self.centre;
         }
-        let mut random = Random::keyed(&[self.seed, 17, column as u64, row as u64]);
+        let mut random = Random::keyed(&[self.seed, topic::CITY, column as u64, row as u64]);
         let (peak_images, radius_tiles) = match random.unit() {
             draw if draw < 0.5 => (1_500.0, 1.2),
             draw if draw < 0.85 => (6_000.0, 2.0),

@@ -6,7 +6,7 @@ use tilesight_tile::{GridPoint, TileId};
 use crate::attributes::draw_ms;
 use crate::capture::Pixel;
 use crate::classes::{OBJECT_CLASSES, SIGN_CLASSES};
-use crate::random::Random;
+use crate::random::{Random, topic};
 use crate::roads::Roads;
 use crate::tile::tile_point;
 use crate::walk::draw_crossing;
@@ -108,7 +108,7 @@ impl World {
         let mut writer = TileWriter::new();
         if !features.is_empty() {
             writer.push(feature_layer(tile, kind, &features));
-        } else if Random::keyed(&[self.seed, 14, tile.x().into(), tile.y().into()])
+        } else if Random::keyed(&[self.seed, topic::WATER, tile.x().into(), tile.y().into()])
             .chance(WATER_SHARE)
         {
             writer.push(water_layer());
@@ -117,7 +117,7 @@ impl World {
     }
 
     fn feature(&self, cell: Cell, kind: FeatureKind, number: u64) -> FeatureRow {
-        let mut random = Random::keyed(&[self.seed, 15, kind as u64, number]);
+        let mut random = Random::keyed(&[self.seed, topic::FEATURE, kind as u64, number]);
         let Pixel { x, y } = self.roadside(cell, &mut random);
         let (one_ms, other_ms) = (draw_ms(&mut random), draw_ms(&mut random));
         FeatureRow {

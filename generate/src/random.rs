@@ -1,5 +1,27 @@
 //! Random numbers that depend on nothing but a key, and a shuffle of all integers of a width.
 
+/// What a key is for: no two uses draw the same numbers.
+pub(crate) mod topic {
+    pub const IMAGE_ID: u64 = 1;
+    pub const FEATURE_ID: u64 = 2;
+    pub const STREETS: u64 = 3;
+    pub const BENDS: u64 = 4;
+    pub const SEQUENCE: u64 = 5;
+    pub const ORGANIZATIONS_OF_REGION: u64 = 6;
+    pub const ORGANIZATION_ID: u64 = 7;
+    pub const CREATOR_OF_REGION: u64 = 8;
+    pub const TRAVELLING_CREATOR: u64 = 9;
+    pub const IMAGE_ORDER: u64 = 10;
+    pub const ID_TYPE: u64 = 11;
+    pub const LAYER_ORDER: u64 = 12;
+    pub const QUALITY: u64 = 13;
+    pub const SHIFT: u64 = 14;
+    pub const WATER: u64 = 15;
+    pub const FEATURE: u64 = 16;
+    pub const DENSITY: u64 = 17;
+    pub const CITY: u64 = 18;
+}
+
 /// A stream of random numbers (`SplitMix64`), started from a key: the same key, the same numbers,
 /// whatever was drawn from other streams before and in whichever thread.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@
 //! and exists everywhere; the streets between are there as far as a place is built up. Positions
 //! are in pixels of image tiles, counted from the north-western corner of the world.
 
-use crate::random::{hash, unit};
+use crate::random::{hash, topic, unit};
 use crate::world::{Cell, TILE_PIXELS, World};
 
 /// Crossings along a tile's side.
@@ -13,9 +13,9 @@ pub(crate) const CROSSINGS_A_TILE: u32 = 8;
 /// Distance between neighbouring crossings before they are bent.
 const STREET_PIXELS: f64 = (TILE_PIXELS / CROSSINGS_A_TILE) as f64;
 
-/// Distance that every crossing keeps from the edge of what it must stay within, so that images
-/// beside the road stay within it too.
-pub(crate) const MARGIN_PIXELS: f64 = 64.0;
+/// Distance that every crossing keeps from the edge of the world's square, so that images beside
+/// the road stay within it too.
+const MARGIN_PIXELS: f64 = 64.0;
 
 /// Which line within a tile is a main road.
 const MAIN_LINE: u32 = CROSSINGS_A_TILE / 2;
@@ -25,6 +25,13 @@ const BUILT_UP_IMAGES: f64 = 1_500.0;
 
 /// How far roads swing, and over how many crossings: country bends, town bends, crooked corners.
 const BENDS: [(f64, u32); 3] = [(900.0, 32), (220.0, 8), (80.0, 1)];
+
+/// So many crossings away lies more than all bends, and the room beside the road, can move one.
+pub(crate) const SWING_CROSSINGS: u32 = 3;
+
+const _: () = assert!(
+    BENDS[0].0 + BENDS[1].0 + BENDS[2].0 + MARGIN_PIXELS < SWING_CROSSINGS as f64 * STREET_PIXELS
+);
 
 /// A position in pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -125,7 +132,7 @@ impl Roads<'_> {
         }
         let draw = unit(hash(&[
             self.0.seed,
-            3,
+            topic::STREETS,
             axis,
             from.column as u64,
             from.row as u64,
@@ -161,7 +168,14 @@ impl Roads<'_> {
         let (column, row) = (at.column / period, at.row / period);
         let corner = |right: u32, down: u32| {
             let place = [(column + right) as u64, (row + down) as u64];
-            2.0 * unit(hash(&[self.0.seed, 4, key[0], key[1], place[0], place[1]])) - 1.0
+            2.0 * unit(hash(&[
+                self.0.seed,
+                topic::BENDS,
+                key[0],
+                key[1],
+                place[0],
+                place[1],
+            ])) - 1.0
         };
         if period == 1 {
             return corner(0, 0);

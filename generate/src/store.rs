@@ -179,8 +179,10 @@ impl Archive {
         // MBTiles counts rows from the south.
         let row = (1u32 << tile.z()) - 1 - tile.y();
         self.connection
-            .prepare_cached("INSERT INTO tiles VALUES (?, ?, ?, ?)")
-            .and_then(|mut insert| insert.execute((tile.z(), tile.x(), row, bytes)))
+            .execute(
+                "INSERT INTO tiles VALUES (?, ?, ?, ?)",
+                (tile.z(), tile.x(), row, bytes),
+            )
             .map_err(|source| archive_error(&self.path, source))?;
         Ok(())
     }

@@ -6,7 +6,7 @@ use tilesight_tile::TileId;
 use crate::block::TileView;
 use crate::capture::{Pixel, Positions, Sequence, Shot};
 use crate::line::{TilePoint, clip};
-use crate::random::{hash, unit};
+use crate::random::{hash, topic, unit};
 use crate::roads::Point;
 use crate::world::{IMAGE_ZOOM, TILE_PIXELS};
 
@@ -26,21 +26,21 @@ impl TileView<'_> {
     /// unknown time is 0, an unknown heading absent or −1, and what else is unknown is absent. In
     /// some tiles the order of the layers is the other one, in few every id is a double.
     pub fn encode(self) -> Vec<u8> {
-        let draw = |what: u64| {
+        let draw = |topic: u64| {
             unit(hash(&[
                 self.seed,
-                what,
+                topic,
                 self.id.x().into(),
                 self.id.y().into(),
             ]))
         };
-        let ids = if draw(11) < DOUBLE_ID_SHARE {
+        let ids = if draw(topic::ID_TYPE) < DOUBLE_ID_SHARE {
             Ids::Doubles
         } else {
             Ids::Integers
         };
         let mut layers = vec![self.sequence_layer(ids), self.image_layer(ids)];
-        if draw(12) < 0.3 {
+        if draw(topic::LAYER_ORDER) < 0.3 {
             layers.reverse();
         }
         let mut tile = TileWriter::new();
@@ -140,7 +140,7 @@ fn image_properties<'a>(
             .map(|id| ("organization_id", ids.value(id))),
     );
     if positions == Positions::Computed {
-        let quality_score = unit(hash(&[shot.id as u64, 13]));
+        let quality_score = unit(hash(&[shot.id as u64, topic::QUALITY]));
         properties.push(("quality_score", Value::Double(quality_score)));
     }
     properties.push(("sequence_id", Value::String(sequence.id.as_str())));

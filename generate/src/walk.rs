@@ -1,8 +1,10 @@
 //! A camera on its way along the roads.
 
+use std::ops::Range;
+
 use crate::random::Random;
-use crate::roads::{CROSSINGS_A_TILE, Crossing, MARGIN_PIXELS, Point, Roads};
-use crate::world::{Cell, TILE_PIXELS, World};
+use crate::roads::{CROSSINGS_A_TILE, Crossing, Point, Roads, SWING_CROSSINGS};
+use crate::world::{Cell, World};
 
 /// How far an image may lie from the line of its sequence, in metres along either axis.
 const GPS_ERROR_M: f64 = 0.35;
@@ -43,7 +45,7 @@ impl<'a> Walk<'a> {
         let from = roads.nearest_road(draw_crossing(world, home, random));
         let reach = Reach::around(world, home);
         let to = reach.next(roads, None, from, random);
-        let leg = Leg::new(roads, from, to);
+        let leg = Leg::new(roads, from, roads.position(from), to);
         let pixels = 1.0 / world.metres_a_pixel;
         let mut walk = Self {
             roads,
@@ -97,9 +99,9 @@ impl<'a> Walk<'a> {
     }
 
     fn turn(&mut self, random: &mut Random) {
-        let Leg { from, to, .. } = self.leg;
+        let Leg { from, to, end, .. } = self.leg;
         let next = self.reach.next(self.roads, Some(from), to, random);
-        self.leg = Leg::new(self.roads, to, next);
+        self.leg = Leg::new(self.roads, to, end, next);
     }
 
     fn look_around(&mut self, random: &mut Random) {
@@ -116,6 +118,7 @@ struct Leg {
     from: Crossing,
     to: Crossing,
     start: Point,
+    end: Point,
     /// Unit vector of the direction of travel.
     east: f64,
     south: f64,
@@ -124,8 +127,9 @@ struct Leg {
 }
 
 impl Leg {
-    fn new(roads: Roads<'_>, from: Crossing, to: Crossing) -> Self {
-        let (start, end) = (roads.position(from), roads.position(to));
+    /// The leg from a crossing, whose position is known, to another one.
+    fn new(roads: Roads<'_>, from: Crossing, start: Point, to: Crossing) -> Self {
+        let end = roads.position(to);
         let (dx, dy) = (end.x - start.x, end.y - start.y);
         // Crossings are a street apart before they are bent; never let them come to one place.
         let length = (dx * dx + dy * dy).sqrt().max(1.0);
@@ -133,6 +137,7 @@ impl Leg {
             from,
             to,
             start,
+            end,
             east: dx / length,
             south: dy / length,
             length,
@@ -149,35 +154,29 @@ impl Leg {
     }
 }
 
-/// The part of the world that a sequence may visit: the tiles around its home.
+/// The crossings that a sequence may visit: so near its home that however the roads bend, they lie
+/// in the tiles around it.
 struct Reach {
-    min: Point,
-    max: Point,
+    columns: Range<u32>,
+    rows: Range<u32>,
 }
 
 impl Reach {
     fn around(world: &World, home: Cell) -> Self {
         let tile = world.tile_of(home);
-        let side = f64::from(TILE_PIXELS);
-        let min = |tile: u32| (f64::from(tile) - 1.0) * side + MARGIN_PIXELS;
-        let max = |tile: u32| (f64::from(tile) + 2.0) * side - MARGIN_PIXELS;
+        let near = |tile: u32| {
+            let first =
+                (tile * CROSSINGS_A_TILE + SWING_CROSSINGS).saturating_sub(CROSSINGS_A_TILE);
+            first..(tile + 2) * CROSSINGS_A_TILE - SWING_CROSSINGS + 1
+        };
         Self {
-            min: Point {
-                x: min(tile.x()),
-                y: min(tile.y()),
-            },
-            max: Point {
-                x: max(tile.x()),
-                y: max(tile.y()),
-            },
+            columns: near(tile.x()),
+            rows: near(tile.y()),
         }
     }
 
-    fn contains(&self, point: Point) -> bool {
-        self.min.x <= point.x
-            && point.x <= self.max.x
-            && self.min.y <= point.y
-            && point.y <= self.max.y
+    fn contains(&self, at: Crossing) -> bool {
+        self.columns.contains(&at.column) && self.rows.contains(&at.row)
     }
 
     /// Chooses where to go from a crossing: mostly straight on, back only from a dead end.
@@ -191,7 +190,7 @@ impl Reach {
         let mut ways = [at; 4];
         let mut count = 0;
         for way in roads.neighbours(at) {
-            if Some(way) != from && self.contains(roads.position(way)) {
+            if Some(way) != from && self.contains(way) {
                 ways[count] = way;
                 count += 1;
             }

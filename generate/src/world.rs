@@ -5,7 +5,7 @@ use std::ops::Range;
 use tilesight_tile::{GridPoint, LonLat, TileId};
 
 use crate::density::Density;
-use crate::random::{Permutation, hash};
+use crate::random::{Permutation, hash, topic};
 
 /// Zoom of the tiles that hold images.
 pub const IMAGE_ZOOM: u8 = 14;
@@ -230,13 +230,13 @@ impl World {
 
     /// The id of an image by its running number: unique, and in no order.
     pub(crate) fn image_id(&self, number: u64) -> i64 {
-        let permutation = Permutation::new(53, hash(&[self.seed, 1]));
+        let permutation = Permutation::new(53, hash(&[self.seed, topic::IMAGE_ID]));
         FIRST_ID + permutation.apply(number) as i64
     }
 
     /// The id of a map feature by its running number; half of them need more than 53 bits.
     pub(crate) fn feature_id(&self, number: u64) -> i64 {
-        let permutation = Permutation::new(54, hash(&[self.seed, 2]));
+        let permutation = Permutation::new(54, hash(&[self.seed, topic::FEATURE_ID]));
         FIRST_ID + permutation.apply(number) as i64
     }
 }

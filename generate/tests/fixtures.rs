@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tilesight_generate::{ImageRow, TileView, Tileset, fixtures};
+use tilesight_generate::{Block, ImageRow, TileView, Tileset, fixtures};
 use tilesight_mvt::{ColumnType, Columns, Decoder, LayerSchema, TileFrame};
 
 /// Files below a folder, by their paths in it.
@@ -54,7 +54,7 @@ fn the_town_shows_every_oddity() {
     let blocks: Vec<_> = town.blocks().collect();
     let rows: Vec<ImageRow> = blocks
         .iter()
-        .flat_map(|block| block.tiles())
+        .flat_map(Block::tiles)
         .flat_map(TileView::rows)
         .collect();
     let after_9999 = 253_402_300_799_999;
@@ -79,7 +79,7 @@ fn the_town_shows_every_oddity() {
     assert!(has(&|row| row.id > 1 << 53), "a large id");
     let organizations: HashSet<_> = rows.iter().filter_map(|row| row.organization_id).collect();
     assert!(organizations.len() >= 3, "some organizations");
-    let mut tiles = blocks.iter().flat_map(|block| block.tiles());
+    let mut tiles = blocks.iter().flat_map(Block::tiles);
     assert!(tiles.any(|tile| tile.rows().len() == 0), "an empty tile");
 }
 

@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use tilesight::formats::Format;
 use tilesight::{
     FeatureKind, FeatureQuery, Filter, GroupBy, ImageQuery, Kind, LonLat, Place, Region,
@@ -194,22 +193,18 @@ fn region(path: &Path) -> Result<Region, Failure> {
     } else {
         path.display().to_string()
     };
-    let text = if is_dash(path) {
+    let bytes = if is_dash(path) {
         read_stdin()
     } else {
         fs::read(path)
     };
-    let read = text
-        .with_context(|| format!("cannot read the region in {name}"))
-        .and_then(|bytes| {
-            String::from_utf8(bytes).with_context(|| format!("the region in {name} is not text"))
-        })
-        .and_then(|text| {
-            // Some editors mark UTF-8 files, which JSON does not allow for.
-            let text = text.trim_start_matches('\u{feff}');
-            Region::from_geojson(text).with_context(|| format!("the region in {name} is refused"))
-        });
-    read.map_err(Failure::Usage)
+    let bytes = bytes
+        .map_err(|error| Failure::usage(format!("cannot read the region in {name}: {error}")))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Failure::usage(format!("the region in {name} is not text in UTF-8")))?;
+    // Some editors mark UTF-8 files, which JSON does not allow for.
+    Region::from_geojson(text.trim_start_matches('\u{feff}'))
+        .map_err(|error| Failure::usage(format!("the region in {name} is refused: {error}")))
 }
 
 fn read_stdin() -> io::Result<Vec<u8>> {
@@ -328,7 +323,7 @@ mod tests {
             args::Command::Features(typed) => Plan::features(typed, on_terminal),
             _ => unreachable!("not a question"),
         };
-        plan.map_err(|failure| failure.message().unwrap())
+        plan.map_err(|failure| failure.message().unwrap().to_owned())
     }
 
     fn place_of(line: &str) -> Place {

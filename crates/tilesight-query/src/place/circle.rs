@@ -33,9 +33,11 @@ impl<'a> Circle<'a> {
     }
 
     /// Tells whether a box may meet a circle that reaches so near a pole, or so far, that the
-    /// plane does not decide.
+    /// plane does not decide. The boxes that fill up a group of nodes are inside out, and meet
+    /// nothing.
     fn may_meet(&self, bounds: &GridBox) -> bool {
-        self.outside.is_finite() || self.target.lower_bound_m(bounds) <= self.radius_m
+        self.outside.is_finite()
+            || (bounds.min_x <= bounds.max_x && self.target.lower_bound_m(bounds) <= self.radius_m)
     }
 }
 
@@ -60,5 +62,29 @@ impl Shape for Circle<'_> {
         bits(unsure)
             .filter(|&i| self.contains(GridPoint { x: xs[i], y: ys[i] }))
             .fold(inside, |mask, i| mask | 1 << i)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Dataset, Image, ImageQuery, Place};
+    use tilesight_tile::LonLat;
+
+    #[test]
+    fn a_circle_around_a_pole_meets_no_box_that_is_not_there() {
+        let data = Dataset::from_images([Image::at(1, 20.0, 60.0)]).unwrap();
+        let near = |radius_m| Place::Near {
+            target: LonLat::new(-170.0, 89.0).unwrap(),
+            radius_m,
+        };
+        let found = |radius_m| {
+            let place = near(radius_m);
+            let query = ImageQuery {
+                place,
+                ..ImageQuery::default()
+            };
+            data.images(&query).unwrap().len()
+        };
+        assert_eq!((found(3_000_000.0), found(3_500_000.0)), (0, 1));
     }
 }
