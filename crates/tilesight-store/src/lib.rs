@@ -1,7 +1,8 @@
-//! Tile stores: where fetched tiles lie, and how to read them back.
+//! Tile stores: where fetched tiles lie, how to read them back, and how to write them.
 //!
 //! A store lists the tiles it holds and hands out their bytes. [`open`] tells which kind of store
-//! lies at a path: a [`Folder`] of files or an [`Mbtiles`] archive.
+//! lies at a path: a [`Folder`] of files or an [`Mbtiles`] archive. A [`StoreWriter`] makes an
+//! archive that keeps a [`Ledger`] of every tile beside the tiles, and [`verify`] compares them.
 //!
 //! ```
 //! use std::fs;
@@ -27,6 +28,11 @@ mod error;
 mod folder;
 mod mbtiles;
 
+mod ledger;
+mod lock;
+mod verify;
+mod write;
+
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -36,7 +42,10 @@ use tilesight_tile::{Bbox, TileId};
 
 pub use error::Error;
 pub use folder::Folder;
+pub use ledger::{Ledger, TileState};
 pub use mbtiles::Mbtiles;
+pub use verify::{DamagedTile, Examination, verify};
+pub use write::{About, Known, Outcome, Record, StoreWriter};
 
 /// A place where tiles lie.
 pub trait TileStore: fmt::Debug + Send + Sync {
@@ -57,6 +66,11 @@ pub trait TileStore: fmt::Debug + Send + Sync {
 
     /// What the store says of itself.
     fn metadata(&self) -> &Metadata;
+
+    /// What the store knows of its tiles beyond their bytes, if it keeps a ledger.
+    fn ledger(&self) -> Option<&Ledger> {
+        None
+    }
 }
 
 /// A tile that a store holds.
@@ -87,7 +101,8 @@ pub struct Metadata {
 
 /// Opens the store at a path: a [`Folder`] or, told by its first bytes, an [`Mbtiles`] archive.
 ///
-/// `tilesets` are the names of folders that may hold a tileset each; see [`Folder::open`].
+/// `tilesets` are the names that tilesets have in folders and ledgers; see [`Folder::open`] and
+/// [`Mbtiles::open_with_ledger`].
 ///
 /// # Errors
 ///
@@ -106,7 +121,7 @@ pub fn open(path: &Path, tilesets: &[&'static str]) -> Result<Box<dyn TileStore>
         return Err(Error::not_a_store(path, "not a file or a folder"));
     }
     if starts_with(path, mbtiles::MAGIC)? {
-        return Ok(Box::new(Mbtiles::open(path)?));
+        return Ok(Box::new(Mbtiles::open_with_ledger(path, tilesets)?));
     }
     Err(Error::not_a_store(path, what_it_seems(path)?))
 }
