@@ -74,6 +74,42 @@ pub enum Error {
         /// The archive.
         path: PathBuf,
     },
+    /// A store that another process is writing.
+    #[error("{} is being written by {holder}; wait for it to end", path.display())]
+    Held {
+        /// The store.
+        path: PathBuf,
+        /// Who writes it.
+        holder: String,
+    },
+    /// A file that was not made by fetching, so nothing is fetched into it.
+    #[error("{} is there and was not made by fetching; give another file", path.display())]
+    NoLedger {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A store made by a later version.
+    #[error("{} was made by a later version of this program", path.display())]
+    Newer {
+        /// The store.
+        path: PathBuf,
+    },
+    /// A store that cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The store.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// A file beside a store that cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    WriteIo {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// An archive that SQLite cannot read, or that has no `tiles` as the MBTiles specification
     /// says.
     #[error("{} is not a readable MBTiles archive: {source}", path.display())]
@@ -110,7 +146,7 @@ pub enum Error {
     Unreadable,
     /// An archive that cannot be written.
     #[error("cannot write the archive: {0}")]
-    Write(#[source] io::Error),
+    Pack(#[source] io::Error),
 }
 
 impl Error {
@@ -119,11 +155,16 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
         match self {
-            Self::Io { source, .. } | Self::Write(source) => matches!(
-                source.kind(),
-                io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::ResourceBusy
-            ),
-            Self::Sqlite { source, .. } => {
+            Self::Held { .. } => true,
+            Self::Io { source, .. } | Self::WriteIo { source, .. } | Self::Pack(source) => {
+                matches!(
+                    source.kind(),
+                    io::ErrorKind::Interrupted
+                        | io::ErrorKind::TimedOut
+                        | io::ErrorKind::ResourceBusy
+                )
+            }
+            Self::Sqlite { source, .. } | Self::Write { source, .. } => {
                 matches!(
                     source.sqlite_error_code(),
                     Some(DatabaseBusy | DatabaseLocked)
@@ -149,6 +190,16 @@ impl Error {
             offset,
             reason,
         }
+    }
+
+    pub(crate) fn write(path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Write { path, source }
+    }
+
+    pub(crate) fn write_io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::WriteIo { path, source }
     }
 
     pub(crate) fn not_a_store(path: &Path, what: &'static str) -> Self {

@@ -1,8 +1,9 @@
-//! Tile stores: where fetched tiles lie, and how to read them back.
+//! Tile stores: where fetched tiles lie, how to read them back, and how to write them.
 //!
 //! A store lists the tiles it holds and hands out their bytes. [`open`] tells which kind of store
-//! lies at a path: a [`Folder`] of files, an [`Mbtiles`] or a [`Pmtiles`] archive. [`pack`] makes
-//! one of the last.
+//! lies at a path: a [`Folder`] of files, an [`Mbtiles`] or a [`Pmtiles`] archive. A [`StoreWriter`]
+//! makes an archive that keeps a [`Ledger`] of every tile beside the tiles, and [`verify`] compares
+//! them; [`pack`] makes a PMTiles archive of any store.
 //!
 //! ```
 //! use std::fs;
@@ -29,6 +30,11 @@ mod folder;
 mod mbtiles;
 mod pmtiles;
 
+mod ledger;
+mod lock;
+mod verify;
+mod write;
+
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -38,8 +44,11 @@ use tilesight_tile::{Bbox, TileId};
 
 pub use error::Error;
 pub use folder::Folder;
+pub use ledger::{Ledger, TileState};
 pub use mbtiles::Mbtiles;
 pub use pmtiles::{PackOptions, Packed, Pmtiles, pack};
+pub use verify::{DamagedTile, Examination, verify};
+pub use write::{About, Known, Outcome, Record, StoreWriter};
 
 /// A place where tiles lie.
 pub trait TileStore: fmt::Debug + Send + Sync {
@@ -60,6 +69,11 @@ pub trait TileStore: fmt::Debug + Send + Sync {
 
     /// What the store says of itself.
     fn metadata(&self) -> &Metadata;
+
+    /// What the store knows of its tiles beyond their bytes, if it keeps a ledger.
+    fn ledger(&self) -> Option<&Ledger> {
+        None
+    }
 }
 
 /// A tile that a store holds.
@@ -91,7 +105,8 @@ pub struct Metadata {
 /// Opens the store at a path: a [`Folder`] or, told by its first bytes, an [`Mbtiles`] or
 /// [`Pmtiles`] archive.
 ///
-/// `tilesets` are the names of folders that may hold a tileset each; see [`Folder::open`].
+/// `tilesets` are the names that tilesets have in folders and ledgers; see [`Folder::open`] and
+/// [`Mbtiles::open_with_ledger`].
 ///
 /// # Errors
 ///
@@ -110,7 +125,7 @@ pub fn open(path: &Path, tilesets: &[&'static str]) -> Result<Box<dyn TileStore>
         return Err(Error::not_a_store(path, "not a file or a folder"));
     }
     if starts_with(path, mbtiles::MAGIC)? {
-        return Ok(Box::new(Mbtiles::open(path)?));
+        return Ok(Box::new(Mbtiles::open_with_ledger(path, tilesets)?));
     }
     if starts_with(path, pmtiles::MAGIC)? {
         return Ok(Box::new(Pmtiles::open(path)?));

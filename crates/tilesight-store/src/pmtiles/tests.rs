@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use tilesight_tile::{Bbox, TileId};
 
 use super::*;
+use crate::Ledger;
 
 /// Tiles that lie in memory.
 #[derive(Debug, Default)]
@@ -13,6 +14,7 @@ struct Shelf {
     tiles: Vec<StoredTile>,
     contents: Vec<Vec<u8>>,
     metadata: Metadata,
+    ledger: Option<Ledger>,
 }
 
 impl Shelf {
@@ -27,6 +29,7 @@ impl Shelf {
             tiles,
             contents,
             metadata,
+            ledger: None,
         }
     }
 }
@@ -43,6 +46,10 @@ impl TileStore for Shelf {
 
     fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_ref()
     }
 }
 
@@ -246,6 +253,26 @@ fn an_archive_of_bounds_holds_no_more_than_they() {
     };
     let (_dir, path, _) = packed(&shelf, &PackOptions::default());
     assert_eq!(Pmtiles::open(&path).unwrap().metadata(), &shelf.metadata);
+}
+
+#[test]
+fn an_archive_of_a_ledger_holds_what_that_holds() {
+    let mut shelf = Shelf::of([(tile(14, 9326, 4742), b"town".to_vec())]);
+    shelf.metadata.bounds = Bbox::from_degrees(24.9, 60.1, 25.0, 60.2).ok();
+    let unnamed = |id| StoredTile { tileset: None, id };
+    shelf.ledger = Some(Ledger {
+        empty: vec![unnamed(tile(14, 9327, 4742))],
+        failed: vec![(unnamed(tile(14, 9328, 4742)), "refused".into())],
+        ..Ledger::default()
+    });
+    let (_dir, path, _) = packed(&shelf, &PackOptions::default());
+    let store = Pmtiles::open(&path).unwrap();
+    let expected = [
+        (tile(14, 9326, 4742), b"town".to_vec()),
+        (tile(14, 9327, 4742), Vec::new()),
+    ];
+    assert_eq!(read_all(&store), expected);
+    assert_eq!(store.metadata().bounds, None);
 }
 
 #[test]

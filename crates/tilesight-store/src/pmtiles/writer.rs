@@ -1,6 +1,6 @@
 //! Packing a store into a PMTiles archive.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 
@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::directory::{self, Entry};
 use super::header::{self, Bounds, Compression, Header, Section, TileType};
 use super::{HELD_KEY, HELD_LISTED, max_inflated_bytes, max_tiles, tile_code};
-use crate::{Error, Metadata, TileStore};
+use crate::{Error, Metadata, StoredTile, TileStore};
 
 /// Where tile data begin: header and root directory come before, in what clients fetch first.
 const DATA_OFFSET: u64 = 16_384;
@@ -56,8 +56,8 @@ pub struct Packed {
 ///
 /// Equal tiles are stored once, and listed once where their numbers follow each other. All are
 /// gzipped. What the archive holds is what the store holds: where that declares bounds, so does
-/// the archive; where it holds exactly what it lists, the metadata say so, and empty tiles are
-/// listed like others.
+/// the archive; where it holds exactly what it lists, or its ledger tells, the metadata say so, and
+/// empty tiles are listed like others.
 ///
 /// `file` is empty and open for reading too, since tiles are compared with those before them;
 /// who publishes it, syncs and renames it.
@@ -70,12 +70,12 @@ pub struct Packed {
 ///
 /// [`Error::NothingToPack`] when there is no tile, [`Error::SeveralTilesets`] when there are several
 /// tilesets and none was chosen, [`Error::Unreadable`] when so many tiles are
-/// alike that the archive would be taken for a damaged one, [`Error::Write`] when it cannot be
+/// alike that the archive would be taken for a damaged one, [`Error::Pack`] when it cannot be
 /// written; otherwise as reading from the store.
 ///
 /// # Cost
 ///
-/// Every tile is read and compressed once, one at a time; about 24 bytes of memory a tile.
+/// Every tile is read and compressed once, one at a time; about 80 bytes of memory a tile.
 ///
 /// # Example
 ///
@@ -104,39 +104,56 @@ pub fn pack(
     file: &mut File,
 ) -> Result<Packed, Error> {
     let tiles = tiles_in_order(store, options.tileset)?;
-    let mut contents = Contents::new(file).map_err(Error::Write)?;
+    let mut contents = Contents::new(file).map_err(Error::Pack)?;
     let mut bytes = Vec::new();
-    for &(tile_code, index) in &tiles {
-        store.read(index, &mut bytes)?;
-        contents.append(tile_code, &bytes).map_err(Error::Write)?;
+    for &(tile_code, Held { index, .. }) in &tiles {
+        bytes.clear();
+        if let Some(index) = index {
+            store.read(index, &mut bytes)?;
+        }
+        contents.append(tile_code, &bytes).map_err(Error::Pack)?;
     }
-    let ids = tiles.iter().map(|&(_, index)| store.tiles()[index].id);
+    let ids = tiles.iter().map(|(_, held)| held.tile.id);
     let header = described(store.metadata(), ids);
-    contents.finish(header, &metadata_json(store.metadata(), options))
+    contents.finish(header, &metadata_json(store, options))
 }
 
-/// The number of each tile in the archive and in the store, ascending.
-fn tiles_in_order(
-    store: &dyn TileStore,
-    tileset: Option<&str>,
-) -> Result<Vec<(u64, usize)>, Error> {
-    let all = store.tiles();
-    let is_asked = |index: &usize| tileset.is_none() || all[*index].tileset == tileset;
-    let mut tiles: Vec<_> = (0..all.len())
+/// A tile that a store holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Held {
+    tile: StoredTile,
+    /// Its number in the store; none where it is known to be empty.
+    index: Option<usize>,
+}
+
+/// The tiles of a store, those included that its ledger knows to be empty, with their numbers in
+/// the archive, ascending.
+fn tiles_in_order(store: &dyn TileStore, tileset: Option<&str>) -> Result<Vec<(u64, Held)>, Error> {
+    let stored = store.tiles().iter().enumerate();
+    let stored = stored.map(|(index, &tile)| Held {
+        tile,
+        index: Some(index),
+    });
+    let empty = store.ledger().map_or(&[][..], |ledger| &ledger.empty);
+    let empty = empty.iter().map(|&tile| Held { tile, index: None });
+    let is_asked = |held: &Held| tileset.is_none() || held.tile.tileset == tileset;
+    let mut tiles: Vec<_> = stored
+        .chain(empty)
         .filter(is_asked)
-        .map(|index| (tile_code::encode(all[index].id), index))
+        .map(|held| (tile_code::encode(held.tile.id), held))
         .collect();
-    let mut tilesets: Vec<_> = tiles.iter().map(|&(_, index)| all[index].tileset).collect();
-    // Tiles are ordered by tileset.
-    tilesets.dedup();
+    tiles.sort_unstable();
+    check_one_tileset(&tiles, tileset)?;
+    Ok(tiles)
+}
+
+fn check_one_tileset(tiles: &[(u64, Held)], tileset: Option<&str>) -> Result<(), Error> {
+    let tilesets: BTreeSet<_> = tiles.iter().map(|(_, held)| held.tile.tileset).collect();
     match tilesets.len() {
         0 => Err(Error::NothingToPack {
             tileset: tileset.map(str::to_owned),
         }),
-        1 => {
-            tiles.sort_unstable();
-            Ok(tiles)
-        }
+        1 => Ok(()),
         _ => Err(Error::SeveralTilesets {
             tilesets: tilesets.into_iter().flatten().collect(),
         }),
@@ -218,10 +235,10 @@ impl<'a> Contents<'a> {
 
     /// Writes what leads to the tiles: the root into the room before them, the rest after them.
     fn finish(mut self, mut header: Header, metadata: &str) -> Result<Packed, Error> {
-        let directories = Directories::new(&self.entries).map_err(Error::Write)?;
+        let directories = Directories::new(&self.entries).map_err(Error::Pack)?;
         let plain_len = directories.plain_len + metadata.len() as u64;
         let Directories { root, leaves, .. } = directories;
-        let metadata = gzip(metadata.as_bytes()).map_err(Error::Write)?;
+        let metadata = gzip(metadata.as_bytes()).map_err(Error::Pack)?;
         header.root = Section {
             offset: header::LEN as u64,
             len: root.len() as u64,
@@ -252,7 +269,7 @@ impl<'a> Contents<'a> {
             self.file.write_all(&root)?;
             self.file.flush()
         };
-        write().map_err(Error::Write)?;
+        write().map_err(Error::Pack)?;
         Ok(packed)
     }
 }
@@ -366,7 +383,9 @@ fn box_of(tiles: impl Iterator<Item = TileId>) -> Option<Bbox> {
 }
 
 /// What the archive says of itself; the keys are those that viewers read, besides our own.
-fn metadata_json(metadata: &Metadata, options: &PackOptions) -> String {
+fn metadata_json(store: &dyn TileStore, options: &PackOptions) -> String {
+    let metadata = store.metadata();
+    let lists_all = metadata.bounds.is_none() || store.ledger().is_some();
     let mut json = Map::new();
     let texts = [
         ("name", metadata.name.as_deref().or(options.name)),
@@ -376,7 +395,7 @@ fn metadata_json(metadata: &Metadata, options: &PackOptions) -> String {
         ),
         ("license", options.license),
         ("type", Some("overlay")),
-        (HELD_KEY, metadata.bounds.is_none().then_some(HELD_LISTED)),
+        (HELD_KEY, lists_all.then_some(HELD_LISTED)),
     ];
     for (key, text) in texts {
         json.extend(text.map(|text| (key.to_owned(), text.into())));
