@@ -8,11 +8,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tilesight::formats::Format;
 use tilesight::{Bbox, LonLat, Period};
+use tilesight_fetch::graph::{Fields, ThumbnailSize};
+use tilesight_fetch::{Manners, Origin};
 
 /// Ask a folder or archive of street-level imagery tiles, offline.
 ///
 /// SOURCE is a folder of tiles {z}/{x}/{y}.mvt (or .pbf, gzipped or not), a folder of such folders
-/// named after their tilesets, or an .mbtiles archive.
+/// named after their tilesets, or an .mbtiles or .pmtiles archive.
 #[derive(Debug, Parser)]
 #[command(name = "tilesight", version, max_term_width = 100, after_long_help = EXIT_STATUS)]
 pub(crate) struct Arguments {
@@ -56,6 +58,28 @@ Examples:
     Features(Features),
     /// Say what a source holds: tiles, area, counts, dates, licence
     Info(Info),
+    /// Ask the Graph API about images, map features, organizations and sequences
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  tilesight graph image 498763468214164 --fields captured_at,make,model
+  tilesight graph detections 498763468214164"
+    )]
+    Graph(Graph),
+    /// Download the pictures of images into {DIR}/{sequence}/{id}.jpg
+    ///
+    /// What is there is not downloaded again, so that the same command goes on where it was
+    /// stopped.
+    #[command(after_help = "\
+Example:
+  tilesight download-images town.mbtiles --looking-at 24.9384,60.1699 --size 2048 -o pictures")]
+    DownloadImages(DownloadImages),
+    /// Pack the tiles of a source into a .pmtiles archive
+    #[command(after_help = "\
+Example:
+  tilesight pack town --tileset images -o town.pmtiles")]
+    Pack(Pack),
     /// Print completions for a shell
     Completions {
         #[arg(value_name = "SHELL")]
@@ -118,9 +142,146 @@ pub(crate) struct Info {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Graph {
+    /// Print images, a GeoJSON feature a line
+    Image(Entities),
+    /// Print map features, a GeoJSON feature a line
+    Feature(Entities),
+    /// Print what was detected in images or makes map features, a JSON object a line, with
+    /// outlines from 0 to 1 across and down the picture
+    Detections(Entities),
+    /// Print organizations, a JSON object a line
+    Organization(Entities),
+    /// Print the ids of the images of sequences in their order, a JSON object a line
+    Sequence(Sequence),
+    /// Print where the pictures of images can be got for now, a JSON object a line
+    Thumbnail(Thumbnail),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Entities {
+    /// Which ones
+    #[arg(value_name = "ID", required = true, value_parser = id)]
+    pub(crate) ids: Vec<i64>,
+
+    /// Names of fields, or all; where nothing is said, all without signed URLs
+    #[arg(long, value_name = "NAME,…|all", value_parser = Fields::from_str)]
+    pub(crate) fields: Option<Fields>,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sequence {
+    /// Which ones
+    #[arg(value_name = "ID", required = true, allow_hyphen_values = true)]
+    pub(crate) keys: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Thumbnail {
+    /// Of which images
+    #[arg(value_name = "ID", required = true, value_parser = id)]
+    pub(crate) ids: Vec<i64>,
+
+    /// How large: 256, 1024 or 2048 pixels across, or original
+    #[arg(long, value_name = "SIZE", default_value_t, value_parser = ThumbnailSize::from_str)]
+    pub(crate) size: ThumbnailSize,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DownloadImages {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+
+    /// The folder to write to; it is made where there is none
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "DIR",
+        help_heading = "Output"
+    )]
+    pub(crate) folder: PathBuf,
+
+    /// How large: 256, 1024 or 2048 pixels across, or original
+    #[arg(long, value_name = "SIZE", default_value_t, value_parser = ThumbnailSize::from_str,
+          help_heading = "Output")]
+    pub(crate) size: ThumbnailSize,
+
+    /// At most this many, the first in answer order
+    #[arg(long, value_name = "N", help_heading = "Output")]
+    pub(crate) limit: Option<usize>,
+
+    /// Download what is held, with a warning, where tiles of the place are not
+    #[arg(long, help_heading = "Output")]
+    pub(crate) partial: bool,
+
+    /// Pictures at the same time
+    #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Service")]
+    pub(crate) jobs: usize,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
+}
+
+/// How the service is asked.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Service")]
+pub(crate) struct Service {
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "A file that holds the access token, instead of MAPILLARY_ACCESS_TOKEN"
+    )]
+    pub(crate) token_file: Option<PathBuf>,
+
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        value_parser = Origin::from_str,
+        help = "Where the Graph API is, instead of TILESIGHT_GRAPH_URL or the service itself: \
+                http://127.0.0.1:8080"
+    )]
+    pub(crate) graph_url: Option<Origin>,
+
+    /// Requests a second at most
+    #[arg(long, value_name = "N", default_value_t = Manners::DEFAULT_RATE, value_parser = rate)]
+    pub(crate) rate: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pack {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// The tiles of this tileset, where the source has several
+    #[arg(long, value_name = "TILESET")]
+    pub(crate) tileset: Option<Tileset>,
+
+    /// The archive to write, whole or not at all
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub(crate) target: PathBuf,
+
+    /// Replace the archive if it is there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Source {
-    /// A folder of tiles or an .mbtiles archive
+    /// A folder of tiles, an .mbtiles or a .pmtiles archive
     #[arg(value_name = "SOURCE")]
     pub(crate) path: PathBuf,
 }
@@ -278,6 +439,19 @@ pub(crate) struct Output {
     pub(crate) partial: bool,
 }
 
+/// The tilesets of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tileset {
+    /// Images and sequences
+    Images,
+    /// The same, with positions from reconstruction
+    Computed,
+    /// Objects
+    Points,
+    /// Traffic signs
+    Signs,
+}
+
 /// What images are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GroupBy {
@@ -310,6 +484,14 @@ fn headings(text: &str) -> Result<(f64, f64), String> {
 fn number(text: &str) -> Result<f64, String> {
     let [number] = numbers(text).ok_or("it is not a number, as 50 or 12.5")?;
     Ok(number)
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = number(text)?;
+    let is_rate = rate >= 0.001;
+    is_rate
+        .then_some(rate)
+        .ok_or_else(|| "it is not at least 0.001, as 5 or 0.5".to_owned())
 }
 
 fn id(text: &str) -> Result<i64, String> {

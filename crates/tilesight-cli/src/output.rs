@@ -1,7 +1,7 @@
 //! The only printing: results to standard output or a file, everything else to standard error.
 
 use std::fmt::Display;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -49,22 +49,32 @@ impl Voice {
 
     /// A bar for the reading of a source, on a terminal alone.
     pub(crate) fn reading_bar(self) -> ReadingBar {
+        ReadingBar {
+            bar: self.bar(None, "reading {wide_bar} {pos}/{len} tiles {eta}"),
+            begun: Instant::now(),
+        }
+    }
+
+    /// A bar for the download of pictures, on a terminal alone.
+    pub(crate) fn download_bar(self, pictures: u64) -> ProgressBar {
+        self.bar(
+            Some(pictures),
+            "downloading {wide_bar} {pos}/{len} pictures, {per_sec}, {eta}",
+        )
+    }
+
+    fn bar(self, length: Option<u64>, template: &str) -> ProgressBar {
         let is_shown = !self.quiet && io::stderr().is_terminal();
         let target = if is_shown {
             ProgressDrawTarget::stderr()
         } else {
             ProgressDrawTarget::hidden()
         };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) =
-            ProgressStyle::with_template("reading {wide_bar} {pos}/{len} tiles {eta}")
-        {
+        let bar = ProgressBar::with_draw_target(length, target);
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        ReadingBar {
-            bar,
-            begun: Instant::now(),
-        }
+        bar
     }
 }
 
@@ -100,9 +110,24 @@ pub(crate) fn write<T>(
                 let mut file = fs::OpenOptions::new().write(true).open(path)?;
                 return answer(&mut file);
             }
-            write_file(path, *overwrite, answer)
+            write_file(path, *overwrite, |file| answer(file))
         }
     }
+}
+
+/// Writes an archive, which is made in any order and not from first to last, as a file that
+/// appears whole or not at all.
+pub(crate) fn write_archive<T>(
+    path: &Path,
+    overwrite: bool,
+    make: impl FnOnce(&mut File) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    check_target(path, overwrite)?;
+    if is_special(path) {
+        let problem = "is not an ordinary file, which an archive must be";
+        return Err(Failure::Failed(anyhow!("{} {problem}", path.display())));
+    }
+    write_file(path, overwrite, make)
 }
 
 /// Refuses a target that cannot be written, before any work is done for it.
@@ -150,7 +175,7 @@ fn write_stdout<T>(
 fn write_file<T>(
     path: &Path,
     overwrite: bool,
-    answer: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+    answer: impl FnOnce(&mut File) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     // A link is followed, so that what it points to is replaced.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());

@@ -114,6 +114,17 @@ impl Plan {
     }
 }
 
+/// The source and the question of a download.
+pub(crate) fn pictures(typed: args::DownloadImages) -> Result<(PathBuf, ImageQuery), Failure> {
+    let query = ImageQuery {
+        place: place(&typed.place)?,
+        filter: filter(typed.filter),
+        limit: typed.limit,
+        allow_partial: typed.partial,
+    };
+    Ok((typed.source.path, query))
+}
+
 fn place(typed: &args::Place) -> Result<Place, Failure> {
     check_companions(typed)?;
     if let Some(bbox) = typed.bbox {

@@ -19,7 +19,8 @@ pub enum Error {
     },
     /// Something that is neither a folder nor an archive.
     #[error(
-        "{} is {what}; give a folder {{z}}/{{x}}/{{y}}.mvt (or .pbf) or an .mbtiles archive",
+        "{} is {what}; give a folder {{z}}/{{x}}/{{y}}.mvt (or .pbf), an .mbtiles or a .pmtiles \
+         archive",
         path.display()
     )]
     NotAStore {
@@ -73,6 +74,42 @@ pub enum Error {
         /// The archive.
         path: PathBuf,
     },
+    /// A store that another process is writing.
+    #[error("{} is being written by {holder}; wait for it to end", path.display())]
+    Held {
+        /// The store.
+        path: PathBuf,
+        /// Who writes it.
+        holder: String,
+    },
+    /// A file that was not made by fetching, so nothing is fetched into it.
+    #[error("{} is there and was not made by fetching; give another file", path.display())]
+    NoLedger {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A store made by a later version.
+    #[error("{} was made by a later version of this program", path.display())]
+    Newer {
+        /// The store.
+        path: PathBuf,
+    },
+    /// A store that cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The store.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// A file beside a store that cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    WriteIo {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// An archive that SQLite cannot read, or that has no `tiles` as the MBTiles specification
     /// says.
     #[error("{} is not a readable MBTiles archive: {source}", path.display())]
@@ -82,6 +119,34 @@ pub enum Error {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// An archive that is not as the PMTiles specification says.
+    #[error("{} is not a readable PMTiles archive: at byte {offset}: {reason}", path.display())]
+    Pmtiles {
+        /// The archive.
+        path: PathBuf,
+        /// Where in the file the part begins that is wrong.
+        offset: u64,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// Packing without a tile.
+    #[error("there is no tile{} to pack", of_tileset(tileset.as_deref()))]
+    NothingToPack {
+        /// The tileset that was chosen.
+        tileset: Option<String>,
+    },
+    /// Packing several tilesets into an archive, which has place for one.
+    #[error("there are several tilesets ({}) and an archive holds one", tilesets.join(", "))]
+    SeveralTilesets {
+        /// Their names.
+        tilesets: Vec<&'static str>,
+    },
+    /// Packing tiles so much alike that the archive would be taken for a damaged one.
+    #[error("the archive would list more tiles than readers accept in a file of its size")]
+    Unreadable,
+    /// An archive that cannot be written.
+    #[error("cannot write the archive: {0}")]
+    Pack(#[source] io::Error),
 }
 
 impl Error {
@@ -90,11 +155,16 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
         match self {
-            Self::Io { source, .. } => matches!(
-                source.kind(),
-                io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::ResourceBusy
-            ),
-            Self::Sqlite { source, .. } => {
+            Self::Held { .. } => true,
+            Self::Io { source, .. } | Self::WriteIo { source, .. } | Self::Pack(source) => {
+                matches!(
+                    source.kind(),
+                    io::ErrorKind::Interrupted
+                        | io::ErrorKind::TimedOut
+                        | io::ErrorKind::ResourceBusy
+                )
+            }
+            Self::Sqlite { source, .. } | Self::Write { source, .. } => {
                 matches!(
                     source.sqlite_error_code(),
                     Some(DatabaseBusy | DatabaseLocked)
@@ -114,6 +184,24 @@ impl Error {
         move |source| Self::Sqlite { path, source }
     }
 
+    pub(crate) fn pmtiles(path: &Path, offset: u64, reason: &'static str) -> Self {
+        Self::Pmtiles {
+            path: path.to_owned(),
+            offset,
+            reason,
+        }
+    }
+
+    pub(crate) fn write(path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Write { path, source }
+    }
+
+    pub(crate) fn write_io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::WriteIo { path, source }
+    }
+
     pub(crate) fn not_a_store(path: &Path, what: &'static str) -> Self {
         Self::NotAStore {
             path: path.to_owned(),
@@ -127,4 +215,8 @@ fn or_subfolders(tilesets: &[&str]) -> String {
         return String::new();
     }
     format!(", there or in subfolders {}", tilesets.join(", "))
+}
+
+fn of_tileset(tileset: Option<&str>) -> String {
+    tileset.map_or_else(String::new, |name| format!(" of {name}"))
 }

@@ -12,6 +12,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 use tilesight_tile::{Bbox, TileId};
 
+use crate::ledger::{self, Ledger, Line, LineError, TileState};
 use crate::{Error, Metadata, StoredTile, TileStore};
 
 /// First bytes of every SQLite database.
@@ -35,7 +36,8 @@ const MIN_VALUE_LIMIT: u64 = 1 << 20;
 
 /// An MBTiles archive, opened to be read only and leaving no files beside it.
 ///
-/// `tiles` may be a table, indexed or not, or a view over others.
+/// `tiles` may be a table, indexed or not, or a view over others. Of a store that was fetched the
+/// [`Ledger`] is read instead.
 pub struct Mbtiles {
     path: PathBuf,
     size: u64,
@@ -43,6 +45,7 @@ pub struct Mbtiles {
     /// Row of each tile, where `tiles` is a table that numbers its rows.
     row_ids: Option<Vec<i64>>,
     metadata: Metadata,
+    ledger: Option<Ledger>,
     /// Connections that no thread uses at the moment.
     idle: Mutex<Vec<Connection>>,
 }
@@ -60,16 +63,36 @@ impl Mbtiles {
     ///
     /// One pass over the list of tiles.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let size = fs::metadata(path).map_err(Error::io(path))?.len();
+        Self::open_with_ledger(path, &[])
+    }
+
+    /// Opens an archive as [`open`](Self::open) does and, where it was fetched, reads what its
+    /// ledger says of these tilesets; its tiles of others are left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with_ledger(path: &Path, tilesets: &[&'static str]) -> Result<Self, Error> {
+        let size = file_size(path)?;
         let connection = connect(path, size)?;
         let metadata = read_metadata(&connection, path)?;
-        let (tiles, row_ids) = list(&connection, path, size)?;
+        let has_ledger = ledger::is_in(&connection).map_err(Error::sqlite(path))?;
+        let Listed {
+            tiles,
+            row_ids,
+            ledger,
+        } = if has_ledger && !tilesets.is_empty() {
+            list_ledger(&connection, path, size, tilesets)?
+        } else {
+            list(&connection, path, size)?
+        };
         Ok(Self {
             path: path.to_owned(),
             size,
             tiles,
             row_ids,
             metadata,
+            ledger,
             idle: Mutex::new(vec![connection]),
         })
     }
@@ -93,7 +116,11 @@ impl TileStore for Mbtiles {
             None => connect(&self.path, self.size)?,
         };
         let row_id = self.row_ids.as_ref().map(|row_ids| row_ids[index]);
-        let outcome = read_tile(&connection, self.tiles[index].id, row_id, bytes)
+        let table = match self.ledger {
+            Some(_) => "tilesight_data",
+            None => "tiles",
+        };
+        let outcome = read_tile(&connection, table, self.tiles[index].id, row_id, bytes)
             .map_err(Error::sqlite(&self.path));
         self.idle().push(connection);
         outcome
@@ -101,6 +128,10 @@ impl TileStore for Mbtiles {
 
     fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_ref()
     }
 }
 
@@ -112,6 +143,32 @@ impl fmt::Debug for Mbtiles {
             .field("metadata", &self.metadata)
             .finish_non_exhaustive()
     }
+}
+
+/// Opens a connection to read an archive.
+pub(crate) fn connect_to_read(path: &Path) -> Result<Connection, Error> {
+    connect(path, file_size(path)?)
+}
+
+/// Whether a file is an archive with a ledger, or one that nothing was written to yet.
+pub(crate) fn is_fetched_or_blank(path: &Path) -> Result<bool, Error> {
+    if !crate::starts_with(path, MAGIC)? {
+        return Ok(false);
+    }
+    let examine = |connection: &Connection| {
+        let mut tables = connection.prepare("SELECT 1 FROM sqlite_master")?;
+        Ok(ledger::is_in(connection)? || !tables.exists([])?)
+    };
+    examine(&connect_to_read(path)?).map_err(Error::sqlite(path))
+}
+
+/// Size of an archive with what a journal beside it may add.
+fn file_size(path: &Path) -> Result<u64, Error> {
+    let size = fs::metadata(path).map_err(Error::io(path))?.len();
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-wal");
+    let journal_size = fs::metadata(journal).map_or(0, |metadata| metadata.len());
+    Ok(size.saturating_add(journal_size))
 }
 
 /// Opens a connection on which no statement can run or allocate out of proportion to the
@@ -238,25 +295,77 @@ fn parse_bounds(text: &str) -> Option<Bbox> {
     Bbox::from_degrees(west, south, east, north).ok()
 }
 
-/// The layer ids in `{"vector_layers": [{"id": …}, …]}`.
 fn vector_layers(json: &str) -> Vec<String> {
-    let Ok(json) = serde_json::from_str::<serde_json::Value>(json) else {
-        return Vec::new();
-    };
-    let layers = json["vector_layers"].as_array().into_iter().flatten();
-    layers
-        .filter_map(|layer| layer["id"].as_str())
-        .map(str::to_owned)
-        .collect()
+    serde_json::from_str(json).map_or_else(|_| Vec::new(), |json| crate::vector_layers(&json))
 }
 
-/// Lists the tiles in their order, and the row of each where rows are numbered: reading by it
-/// needs no index, which the specification leaves optional.
-fn list(
+/// What an archive holds.
+struct Listed {
+    /// In their order.
+    tiles: Vec<StoredTile>,
+    /// The row of each, where rows are numbered: reading by it needs no index, which the
+    /// specification leaves optional.
+    row_ids: Option<Vec<i64>>,
+    ledger: Option<Ledger>,
+}
+
+/// Lists what the ledger says of some tilesets.
+fn list_ledger(
     connection: &Connection,
     path: &Path,
     size: u64,
-) -> Result<(Vec<StoredTile>, Option<Vec<i64>>), Error> {
+    tilesets: &[&'static str],
+) -> Result<Listed, Error> {
+    let of_line = |error| match error {
+        LineError::Sqlite(source) => Error::sqlite(path)(source),
+        LineError::Address(error) => error,
+    };
+    let mut statement = connection
+        .prepare(Line::SELECT)
+        .map_err(Error::sqlite(path))?;
+    let mut rows = statement.query([]).map_err(Error::sqlite(path))?;
+    let mut found = Vec::new();
+    let mut ledger = Ledger::default();
+    let mut lines = 0;
+    while let Some(row) = rows.next().map_err(Error::sqlite(path))? {
+        lines += 1;
+        check_count(lines, size, path)?;
+        let Some(line) = Line::read(row, tilesets).map_err(of_line)? else {
+            continue;
+        };
+        match line.state {
+            Some(TileState::Stored) => found.push((line.tile, line.row_id, line.fetched_at_ms)),
+            Some(TileState::Empty) => ledger.empty.push(line.tile),
+            _ => {
+                let reason = line.reason.unwrap_or_default();
+                ledger.failed.push((line.tile, reason));
+            }
+        }
+    }
+    found.sort_unstable();
+    ledger.fetched_at_ms = found
+        .iter()
+        .map(|&(.., fetched_at_ms)| fetched_at_ms)
+        .collect();
+    Ok(Listed {
+        tiles: found.iter().map(|&(tile, ..)| tile).collect(),
+        row_ids: Some(found.iter().map(|&(_, row_id, _)| row_id).collect()),
+        ledger: Some(ledger),
+    })
+}
+
+/// Refuses a list that is longer than an archive of this size can have.
+fn check_count(count: u64, size: u64, path: &Path) -> Result<(), Error> {
+    if count > size / MIN_ROW_BYTES {
+        return Err(Error::TooManyTiles {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Lists the tiles of `tiles`.
+fn list(connection: &Connection, path: &Path, size: u64) -> Result<Listed, Error> {
     let plain = "SELECT zoom_level, tile_column, tile_row, 0 FROM tiles";
     let numbered = "SELECT zoom_level, tile_column, tile_row, rowid FROM tiles";
     // A view, or a table without row ids, has no such column.
@@ -270,11 +379,7 @@ fn list(
     let mut rows = statement.query([]).map_err(Error::sqlite(path))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(Error::sqlite(path))? {
-        if found.len() as u64 >= size / MIN_ROW_BYTES {
-            return Err(Error::TooManyTiles {
-                path: path.to_owned(),
-            });
-        }
+        check_count(found.len() as u64 + 1, size, path)?;
         let [z, x, row_from_south, row_id] = numbers(row).map_err(Error::sqlite(path))?;
         let id = tile_id(z, x, row_from_south)?;
         found.push((StoredTile { tileset: None, id }, row_id));
@@ -282,7 +387,11 @@ fn list(
     found.sort_unstable();
     check_each_tile_once(&found, path)?;
     let (tiles, row_ids) = found.into_iter().unzip();
-    Ok((tiles, is_numbered.then_some(row_ids)))
+    Ok(Listed {
+        tiles,
+        row_ids: is_numbered.then_some(row_ids),
+        ledger: None,
+    })
 }
 
 fn numbers(row: &Row) -> rusqlite::Result<[i64; 4]> {
@@ -290,7 +399,7 @@ fn numbers(row: &Row) -> rusqlite::Result<[i64; 4]> {
 }
 
 /// Turns an address of the Tile Map Service, whose rows count from the south.
-fn tile_id(z: i64, x: i64, row_from_south: i64) -> Result<TileId, Error> {
+pub(crate) fn tile_id(z: i64, x: i64, row_from_south: i64) -> Result<TileId, Error> {
     // What does not fit becomes an address that no tile has.
     let zoom = u8::try_from(z).unwrap_or(u8::MAX);
     let last_row = (1_i64 << zoom.min(TileId::MAX_ZOOM)) - 1;
@@ -316,6 +425,7 @@ fn check_each_tile_once(found: &[(StoredTile, i64)], path: &Path) -> Result<(), 
 
 fn read_tile(
     connection: &Connection,
+    table: &str,
     id: TileId,
     row_id: Option<i64>,
     bytes: &mut Vec<u8>,
@@ -326,8 +436,8 @@ fn read_tile(
         Ok(())
     };
     if let Some(row_id) = row_id {
-        let by_row = "SELECT tile_data FROM tiles WHERE rowid = ?1";
-        return connection.query_row(by_row, [row_id], copy);
+        let by_row = format!("SELECT tile_data FROM {table} WHERE rowid = ?1");
+        return connection.query_row(&by_row, [row_id], copy);
     }
     let by_address = "SELECT tile_data FROM tiles \
                       WHERE zoom_level = ?1 AND tile_column = ?2 AND tile_row = ?3";

@@ -20,7 +20,7 @@ const RECORDED: &str = "mly1_public";
 const COMPUTED: &str = "mly1_computed_public";
 
 /// What subfolders of a source may be called.
-const TILESET_NAMES: [&str; 4] = [
+pub(crate) const TILESET_NAMES: [&str; 4] = [
     RECORDED,
     COMPUTED,
     "mly_map_feature_point",

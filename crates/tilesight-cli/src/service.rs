@@ -1,0 +1,75 @@
+//! The service on the network: its token, its address, and how it is treated.
+
+use std::env;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tilesight_fetch::graph::{self, Graph};
+use tilesight_fetch::{Client, Manners, Origin, Politeness, Timeouts, Token};
+
+use crate::args;
+use crate::failure::Failure;
+
+/// Where the token is, unless a file is named.
+const TOKEN_VARIABLE: &str = "MAPILLARY_ACCESS_TOKEN";
+
+/// Where the origin of the Graph API is, unless it is typed.
+const GRAPH_VARIABLE: &str = "TILESIGHT_GRAPH_URL";
+
+/// Longest that a command waits when the limit of requests is reached.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+
+/// Makes ready to ask the Graph API.
+pub(crate) fn graph(typed: &args::Service) -> Result<Graph, Failure> {
+    let token = token(typed)?;
+    let origin = origin(typed)?;
+    let client = Client::new(Some(token), Timeouts::default())
+        .map_err(|error| Failure::Failed(error.into()))?;
+    let manners = Manners {
+        rate: Some(typed.rate),
+        longest_pause: LONGEST_PAUSE,
+        ..Manners::default()
+    };
+    let politeness = Politeness::new(manners, Box::new(|| Ok(())));
+    Ok(Graph::new(client, origin, Arc::new(politeness)))
+}
+
+/// Waits for what is asked of the service.
+pub(crate) fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot use the network")
+        .map_err(Failure::Failed)?;
+    runtime.block_on(work)
+}
+
+fn token(typed: &args::Service) -> Result<Token, Failure> {
+    if let Some(path) = &typed.token_file {
+        return Token::from_file(path).map_err(|error| Failure::Usage(error.into()));
+    }
+    let Some(text) = env::var_os(TOKEN_VARIABLE) else {
+        return Err(Failure::usage(format!(
+            "there is no access token: set {TOKEN_VARIABLE}, or add --token-file FILE"
+        )));
+    };
+    // What is not text is no token either, and is not shown.
+    let text = text.into_string().unwrap_or_default();
+    Token::new(&text).map_err(|error| {
+        Failure::Usage(anyhow::Error::new(error).context(format!("{TOKEN_VARIABLE} is not usable")))
+    })
+}
+
+fn origin(typed: &args::Service) -> Result<Origin, Failure> {
+    if let Some(origin) = &typed.graph_url {
+        return Ok(origin.clone());
+    }
+    let set = env::var(GRAPH_VARIABLE)
+        .ok()
+        .filter(|text| !text.is_empty());
+    let text = set.as_deref().unwrap_or(graph::ORIGIN);
+    text.parse().map_err(|error| {
+        Failure::Usage(anyhow::Error::new(error).context(format!("{GRAPH_VARIABLE} is not usable")))
+    })
+}

@@ -1,0 +1,475 @@
+//! Writing a fetched store: an MBTiles archive with a ledger.
+//!
+//! Everything is written in transactions, so a process that is killed loses the records it had
+//! not committed yet and nothing else.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use tilesight_tile::TileId;
+
+use crate::ledger::{self, TileState, row_from_south};
+use crate::lock::Lock;
+use crate::{Error, mbtiles};
+
+/// Marks MBTiles archives among SQLite databases: "MPBX".
+const APPLICATION_ID: i64 = 0x4d50_4258;
+
+/// How long to wait for a reader that blocks the writer.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a new store says of itself to other programs.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// The tileset that other programs see.
+    pub tileset: &'a str,
+    /// Rows of the table `metadata`, such as `name` and `attribution`; `format`, zooms and bounds
+    /// are added.
+    pub metadata: &'a [(&'a str, &'a str)],
+}
+
+/// What became of a tile, to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Name of its tileset.
+    pub tileset: &'static str,
+    /// Its address.
+    pub id: TileId,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// When: milliseconds since 1970, UTC.
+    pub fetched_at_ms: i64,
+    /// How many requests it took.
+    pub tries: u32,
+}
+
+/// What became of a tile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It came.
+    Stored {
+        /// Its bytes as they are to be stored.
+        bytes: Vec<u8>,
+        /// Name of this version, if the service gave one.
+        etag: Option<String>,
+    },
+    /// It is as it was when it was fetched before.
+    Unchanged,
+    /// Nothing is on it, for a reason if that is not plain.
+    Empty {
+        /// What tells so.
+        reason: Option<String>,
+        /// Name of this version, if the service gave one.
+        etag: Option<String>,
+    },
+    /// It could not be fetched. What is known from before stays.
+    Failed {
+        /// Why not.
+        reason: String,
+    },
+    /// What came was complete and yet no tile. What is known from before stays.
+    Quarantined {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// What a store knows of a tile already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// What became of it.
+    pub state: TileState,
+    /// When it was fetched or found unchanged: milliseconds since 1970, UTC.
+    pub fetched_at_ms: i64,
+    /// Name of the version that is held.
+    pub etag: Option<String>,
+}
+
+/// A store that is being written, by this process alone.
+pub struct StoreWriter {
+    connection: Connection,
+    path: PathBuf,
+    _lock: Lock,
+}
+
+impl StoreWriter {
+    /// Opens a store to write into it, making it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Held`] while another process writes it; a retry helps once that has ended.
+    /// [`Error::NoLedger`] when the file there is something else, which stays as it is;
+    /// [`Error::Newer`] when a later version made it; [`Error::Write`] when it cannot be written.
+    pub fn open(path: &Path, about: &About<'_>) -> Result<Self, Error> {
+        let lock = Lock::take(path)?;
+        refuse_others(path)?;
+        let connection = connect(path).map_err(Error::write(path))?;
+        let mut writer = Self {
+            connection,
+            path: path.to_owned(),
+            _lock: lock,
+        };
+        writer.prepare(about)?;
+        Ok(writer)
+    }
+
+    /// Lists what is known of the tiles of a tileset.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`] when the ledger cannot be read.
+    pub fn known(&self, tileset: &str) -> Result<BTreeMap<TileId, Known>, Error> {
+        let list = || {
+            let mut statement = self.connection.prepare(
+                "SELECT zoom_level, tile_column, tile_row, state, fetched_at, etag \
+                 FROM tilesight_ledger WHERE tileset = ?1",
+            )?;
+            let mut rows = statement.query([tileset])?;
+            let mut known = BTreeMap::new();
+            while let Some(row) = rows.next()? {
+                let state: String = row.get(3)?;
+                let tile = mbtiles::tile_id(row.get(0)?, row.get(1)?, row.get(2)?);
+                // A line that no writer made is as good as none: it is written anew.
+                let (Ok(tile), Some(state)) = (tile, TileState::from_name(&state)) else {
+                    continue;
+                };
+                let line = Known {
+                    state,
+                    fetched_at_ms: row.get(4)?,
+                    etag: row.get(5)?,
+                };
+                known.insert(tile, line);
+            }
+            Ok(known)
+        };
+        list().map_err(Error::write(&self.path))
+    }
+
+    /// Mean length of the stored tiles of a tileset in bytes; none if there are none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`] when the ledger cannot be read.
+    pub fn mean_length(&self, tileset: &str) -> Result<Option<f64>, Error> {
+        let mean = "SELECT avg(length) FROM tilesight_ledger \
+                    WHERE tileset = ?1 AND state IN ('stored', 'empty')";
+        self.connection
+            .query_row(mean, [tileset], |row| row.get(0))
+            .map_err(Error::write(&self.path))
+    }
+
+    /// Records what became of tiles: of all of them or, with an error, of none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`], as when the disk is full.
+    pub fn commit(&mut self, records: &[Record]) -> Result<(), Error> {
+        let mut commit = || {
+            let transaction = self.connection.transaction()?;
+            for record in records {
+                write_record(&transaction, record)?;
+            }
+            transaction.commit()
+        };
+        commit().map_err(Error::write(&self.path))
+    }
+
+    /// Takes up to `wanted` of the requests that a day allows, and tells how many it got.
+    ///
+    /// They count as made from now on, whatever happens to the process.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`].
+    pub fn take_requests(&mut self, day: i64, wanted: u64, limit: u64) -> Result<u64, Error> {
+        let mut take = || {
+            let transaction = self.connection.transaction()?;
+            let made = requests_on(&transaction, day)?;
+            let taken = wanted.min(limit.saturating_sub(made));
+            set_requests(&transaction, day, made + taken)?;
+            transaction.commit()?;
+            Ok(taken)
+        };
+        take().map_err(Error::write(&self.path))
+    }
+
+    /// Gives requests back that were taken and not made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`].
+    pub fn give_back_requests(&mut self, day: i64, unused: u64) -> Result<(), Error> {
+        let made = requests_on(&self.connection, day).map_err(Error::write(&self.path))?;
+        set_requests(&self.connection, day, made.saturating_sub(unused))
+            .map_err(Error::write(&self.path))
+    }
+
+    /// How many requests were made on a day.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`].
+    pub fn requests_on(&self, day: i64) -> Result<u64, Error> {
+        requests_on(&self.connection, day).map_err(Error::write(&self.path))
+    }
+
+    /// Forgets tiles, so that they are fetched anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`].
+    pub fn forget(&mut self, tiles: &[(&str, TileId)]) -> Result<(), Error> {
+        let mut forget = || {
+            let transaction = self.connection.transaction()?;
+            for &(tileset, id) in tiles {
+                if let Some(row_id) = row_id(&transaction, tileset, id)? {
+                    transaction.execute("DELETE FROM tilesight_data WHERE id = ?1", [row_id])?;
+                    transaction.execute("DELETE FROM tilesight_ledger WHERE id = ?1", [row_id])?;
+                }
+            }
+            transaction.commit()
+        };
+        forget().map_err(Error::write(&self.path))
+    }
+
+    /// Ends writing: bounds and zooms are brought up to date, and all is in one file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`]. What was committed is safe all the same.
+    pub fn close(self) -> Result<(), Error> {
+        let close = || {
+            describe_extent(&self.connection)?;
+            let ignore = |_: &rusqlite::Row| Ok(());
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], ignore)?;
+            // A program that reads the archive at this moment keeps its journal; so be it.
+            let _ = self
+                .connection
+                .query_row("PRAGMA journal_mode = DELETE", [], ignore);
+            Ok(())
+        };
+        close().map_err(Error::write(&self.path))
+    }
+
+    fn prepare(&mut self, about: &About<'_>) -> Result<(), Error> {
+        let version: i64 = self
+            .connection
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .map_err(Error::write(&self.path))?;
+        if version > ledger::VERSION {
+            return Err(Error::Newer {
+                path: self.path.clone(),
+            });
+        }
+        if version == ledger::VERSION {
+            return Ok(());
+        }
+        let mut create = || {
+            let transaction = self.connection.transaction()?;
+            create_tables(&transaction, about)?;
+            transaction.commit()
+        };
+        create().map_err(Error::write(&self.path))
+    }
+}
+
+impl fmt::Debug for StoreWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreWriter")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Refuses to write into a file that is there and no fetched store.
+fn refuse_others(path: &Path) -> Result<(), Error> {
+    let is_new = fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
+    // A writer that was killed at its very beginning leaves an archive without tables.
+    if is_new || mbtiles::is_fetched_or_blank(path)? {
+        return Ok(());
+    }
+    Err(Error::NoLedger {
+        path: path.to_owned(),
+    })
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Appends to a journal beside the archive; a reader sees whole transactions throughout.
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    Ok(connection)
+}
+
+fn create_tables(transaction: &Transaction, about: &About<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(ledger::SCHEMA)?;
+    let tileset = about.tileset.replace('\'', "''");
+    transaction.execute_batch(&format!(
+        "CREATE VIEW tiles AS SELECT zoom_level, tile_column, tile_row, tile_data \
+         FROM tilesight_ledger JOIN tilesight_data USING (id) WHERE tileset = '{tileset}';"
+    ))?;
+    set_metadata(transaction, "format", "pbf")?;
+    for (name, value) in about.metadata {
+        set_metadata(transaction, name, value)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", ledger::VERSION)
+}
+
+fn write_record(transaction: &Transaction, record: &Record) -> rusqlite::Result<()> {
+    match &record.outcome {
+        Outcome::Stored { bytes, etag } => {
+            let row_id = write_line(transaction, record, TileState::Stored, None, bytes, etag)?;
+            let sql = "INSERT OR REPLACE INTO tilesight_data (id, tile_data) VALUES (?1, ?2)";
+            let mut statement = transaction.prepare(sql)?;
+            statement.execute(params![row_id, bytes]).map(drop)
+        }
+        Outcome::Empty { reason, etag } => {
+            let reason = reason.as_deref();
+            let row_id = write_line(transaction, record, TileState::Empty, reason, &[], etag)?;
+            let sql = "DELETE FROM tilesight_data WHERE id = ?1";
+            transaction.prepare(sql)?.execute([row_id]).map(drop)
+        }
+        Outcome::Unchanged => {
+            let sql = "UPDATE tilesight_ledger SET fetched_at = ?2, tries = ?3 WHERE id = ?1";
+            let row_id = row_id(transaction, record.tileset, record.id)?;
+            let mut statement = transaction.prepare(sql)?;
+            statement
+                .execute(params![row_id, record.fetched_at_ms, record.tries])
+                .map(drop)
+        }
+        Outcome::Failed { reason } => write_failure(transaction, record, TileState::Failed, reason),
+        Outcome::Quarantined { reason } => {
+            write_failure(transaction, record, TileState::Quarantined, reason)
+        }
+    }
+}
+
+/// Writes the line of a tile that is held, and tells its number.
+fn write_line(
+    transaction: &Transaction,
+    record: &Record,
+    state: TileState,
+    reason: Option<&str>,
+    bytes: &[u8],
+    etag: &Option<String>,
+) -> rusqlite::Result<i64> {
+    let sql = "INSERT INTO tilesight_ledger \
+        (tileset, zoom_level, tile_column, tile_row, fetched_at, tries, state, reason, hash, \
+         length, etag) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+        ON CONFLICT DO UPDATE SET fetched_at = ?5, tries = ?6, state = ?7, reason = ?8, \
+         hash = ?9, length = ?10, etag = ?11 RETURNING id";
+    let values = params![
+        record.tileset,
+        record.id.z(),
+        record.id.x(),
+        row_from_south(record.id),
+        record.fetched_at_ms,
+        record.tries,
+        state.name(),
+        reason,
+        ledger::hash(bytes),
+        bytes.len() as i64,
+        etag,
+    ];
+    transaction
+        .prepare(sql)?
+        .query_row(values, |row| row.get(0))
+}
+
+/// Writes the line of a tile that was not got, unless it is held from before.
+fn write_failure(
+    transaction: &Transaction,
+    record: &Record,
+    state: TileState,
+    reason: &str,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO tilesight_ledger \
+        (tileset, zoom_level, tile_column, tile_row, fetched_at, tries, state, reason) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+        ON CONFLICT DO UPDATE SET fetched_at = ?5, tries = tries + ?6, state = ?7, reason = ?8 \
+        WHERE state NOT IN ('stored', 'empty')";
+    let values = params![
+        record.tileset,
+        record.id.z(),
+        record.id.x(),
+        row_from_south(record.id),
+        record.fetched_at_ms,
+        record.tries,
+        state.name(),
+        reason,
+    ];
+    transaction.prepare(sql)?.execute(values).map(drop)
+}
+
+fn row_id(connection: &Connection, tileset: &str, id: TileId) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT id FROM tilesight_ledger WHERE tileset = ?1 AND zoom_level = ?2 \
+               AND tile_column = ?3 AND tile_row = ?4";
+    let address = params![tileset, id.z(), id.x(), row_from_south(id)];
+    let mut statement = connection.prepare(sql)?;
+    statement.query_row(address, |row| row.get(0)).optional()
+}
+
+fn requests_on(connection: &Connection, day: i64) -> rusqlite::Result<u64> {
+    let sql = "SELECT requests FROM tilesight_requests WHERE day = ?1";
+    let made: Option<i64> = connection
+        .query_row(sql, [day], |row| row.get(0))
+        .optional()?;
+    Ok(u64::try_from(made.unwrap_or(0)).unwrap_or(0))
+}
+
+fn set_requests(connection: &Connection, day: i64, requests: u64) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO tilesight_requests (day, requests) VALUES (?1, ?2)";
+    let requests = i64::try_from(requests).unwrap_or(i64::MAX);
+    connection.execute(sql, [day, requests]).map(drop)
+}
+
+fn set_metadata(connection: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO metadata (name, value) VALUES (?1, ?2)";
+    connection.execute(sql, [name, value]).map(drop)
+}
+
+/// Tells other programs the zooms and the box of the tiles that they see.
+fn describe_extent(connection: &Connection) -> rusqlite::Result<()> {
+    let zooms = "SELECT min(zoom_level), max(zoom_level) FROM tiles";
+    let zooms = connection.query_row(zooms, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (Some(min_zoom), Some(max_zoom)): (Option<i64>, Option<i64>) = zooms else {
+        return Ok(());
+    };
+    set_metadata(connection, "minzoom", &min_zoom.to_string())?;
+    set_metadata(connection, "maxzoom", &max_zoom.to_string())?;
+    let edges = "SELECT min(tile_column), min(tile_row), max(tile_column), max(tile_row) \
+                 FROM tiles WHERE zoom_level = ?1";
+    let edges: [f64; 4] = connection.query_row(edges, [max_zoom], |row| {
+        Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+    })?;
+    let [west, south, east, north] = degrees(max_zoom, edges);
+    let bounds = format!("{west:.6},{south:.6},{east:.6},{north:.6}");
+    let (lon, lat) = (f64::midpoint(west, east), f64::midpoint(south, north));
+    let center = format!("{lon:.6},{lat:.6},{max_zoom}");
+    set_metadata(connection, "bounds", &bounds)?;
+    set_metadata(connection, "center", &center)
+}
+
+/// West, south, east and north of the tiles from one column and row to another; rows count from
+/// the south.
+fn degrees(zoom: i64, [first_x, first_row, last_x, last_row]: [f64; 4]) -> [f64; 4] {
+    let side = 2_f64.powi(zoom as i32);
+    let lon = |x: f64| x / side * 360.0 - 180.0;
+    let lat = |row: f64| {
+        let mercator = std::f64::consts::PI * (2.0 * row / side - 1.0);
+        mercator.sinh().atan().to_degrees()
+    };
+    [
+        lon(first_x),
+        lat(first_row),
+        lon(last_x + 1.0),
+        lat(last_row + 1.0),
+    ]
+}

@@ -1,0 +1,352 @@
+//! Stores that are written tile by tile: what they hold, what a crash leaves, what damage shows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tilesight_store::{
+    About, Error, Mbtiles, Outcome, Record, StoreWriter, TileState, TileStore, verify,
+};
+use tilesight_tile::TileId;
+
+const TILESETS: &[&str] = &["images", "signs"];
+
+const ABOUT: About<'_> = About {
+    tileset: "images",
+    metadata: &[("name", "Town"), ("attribution", "Mapillary")],
+};
+
+fn tile(x: u32) -> TileId {
+    TileId::new(14, 9326 + x, 4742).unwrap()
+}
+
+fn record(tileset: &'static str, x: u32, outcome: Outcome) -> Record {
+    Record {
+        tileset,
+        id: tile(x),
+        outcome,
+        fetched_at_ms: 1_700_000_000_000 + i64::from(x),
+        tries: 1,
+    }
+}
+
+fn stored(bytes: &[u8]) -> Outcome {
+    Outcome::Stored {
+        bytes: bytes.to_vec(),
+        etag: Some("\"v1\"".into()),
+    }
+}
+
+fn failed(reason: &str) -> Outcome {
+    Outcome::Failed {
+        reason: reason.into(),
+    }
+}
+
+const EMPTY: Outcome = Outcome::Empty {
+    reason: None,
+    etag: None,
+};
+
+fn place() -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("town.mbtiles");
+    (dir, path)
+}
+
+fn write(path: &Path, records: &[Record]) {
+    let mut writer = StoreWriter::open(path, &ABOUT).unwrap();
+    writer.commit(records).unwrap();
+    writer.close().unwrap();
+}
+
+fn open(path: &Path) -> Mbtiles {
+    Mbtiles::open_with_ledger(path, TILESETS).unwrap()
+}
+
+/// Columns and bytes of the tiles held.
+fn contents(store: &Mbtiles) -> Vec<(Option<&'static str>, u32, Vec<u8>)> {
+    let read = |(index, tile): (usize, &tilesight_store::StoredTile)| {
+        let mut bytes = Vec::new();
+        store.read(index, &mut bytes).unwrap();
+        (tile.tileset, tile.id.x() - 9326, bytes)
+    };
+    store.tiles().iter().enumerate().map(read).collect()
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let (dir, path) = place();
+    let records = [
+        record("signs", 0, stored(b"sign")),
+        record("images", 1, stored(b"one")),
+        record("images", 0, stored(b"nil")),
+        record("images", 2, EMPTY),
+        record("images", 3, failed("404")),
+    ];
+    write(&path, &records);
+    let store = open(&path);
+    let expected = [
+        (Some("images"), 0, b"nil".to_vec()),
+        (Some("images"), 1, b"one".to_vec()),
+        (Some("signs"), 0, b"sign".to_vec()),
+    ];
+    assert_eq!(contents(&store), expected);
+    let ledger = store.ledger().unwrap();
+    assert_eq!(ledger.empty[0].id, tile(2));
+    assert_eq!(
+        (ledger.failed[0].0.id, &*ledger.failed[0].1),
+        (tile(3), "404")
+    );
+    let times: Vec<_> = ledger.fetched_at_ms.iter().map(|ms| ms % 10).collect();
+    assert_eq!(times, [0, 1, 0]);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "one file");
+}
+
+#[test]
+fn other_programs_see_one_tileset_as_the_specification_has_it() {
+    let (_dir, path) = place();
+    let images = record("images", 1, stored(b"one"));
+    write(&path, &[images, record("signs", 1, stored(b"sign"))]);
+    let plain = Mbtiles::open(&path).unwrap();
+    assert_eq!(contents(&plain), [(None, 1, b"one".to_vec())]);
+    let metadata = plain.metadata();
+    assert_eq!(metadata.name.as_deref(), Some("Town"));
+    assert_eq!((metadata.min_zoom, metadata.max_zoom), (Some(14), Some(14)));
+    let bounds = metadata.bounds.unwrap();
+    let (west, north) = (bounds.west(), bounds.north());
+    let corner = tile(1).origin().to_lon_lat();
+    assert!((west - corner.lon()).abs() < 1e-6 && (north - corner.lat()).abs() < 1e-6);
+}
+
+#[test]
+fn a_failure_keeps_what_is_known_and_success_replaces_it() {
+    let (_dir, path) = place();
+    write(
+        &path,
+        &[
+            record("images", 1, stored(b"old")),
+            record("images", 2, failed("x")),
+        ],
+    );
+    write(
+        &path,
+        &[
+            record("images", 1, failed("gone")),
+            record("images", 2, stored(b"new")),
+        ],
+    );
+    let held = contents(&open(&path));
+    assert_eq!(held[0].2, b"old");
+    assert_eq!(held[1].2, b"new");
+    write(
+        &path,
+        &[
+            record("images", 1, EMPTY),
+            record("images", 2, Outcome::Unchanged),
+        ],
+    );
+    let store = open(&path);
+    assert_eq!(contents(&store).len(), 1);
+    assert_eq!(store.ledger().unwrap().empty.len(), 1);
+    let writer = StoreWriter::open(&path, &ABOUT).unwrap();
+    let known = writer.known("images").unwrap();
+    assert_eq!(known[&tile(2)].etag.as_deref(), Some("\"v1\""));
+    assert_eq!(known[&tile(1)].state, TileState::Empty);
+}
+
+#[test]
+fn requests_of_a_day_are_counted_up_to_a_limit() {
+    let (_dir, path) = place();
+    let mut writer = StoreWriter::open(&path, &ABOUT).unwrap();
+    assert_eq!(writer.take_requests(1, 30, 50).unwrap(), 30);
+    drop(writer);
+    let mut writer = StoreWriter::open(&path, &ABOUT).unwrap();
+    assert_eq!(writer.take_requests(1, 30, 50).unwrap(), 20);
+    assert_eq!(writer.take_requests(1, 30, 50).unwrap(), 0);
+    writer.give_back_requests(1, 5).unwrap();
+    assert_eq!(writer.take_requests(1, 30, 50).unwrap(), 5);
+    assert_eq!(writer.take_requests(2, 30, 50).unwrap(), 30);
+    assert_eq!(writer.requests_on(1).unwrap(), 50);
+}
+
+#[test]
+fn a_second_writer_is_told_of_the_first() {
+    let (_dir, path) = place();
+    let _first = StoreWriter::open(&path, &ABOUT).unwrap();
+    let error = StoreWriter::open(&path, &ABOUT).unwrap_err();
+    assert!(matches!(error, Error::Held { .. }) && error.is_retryable());
+    assert!(
+        error.to_string().contains(&std::process::id().to_string()),
+        "{error}"
+    );
+}
+
+#[test]
+fn files_that_were_not_fetched_stay_as_they_are() {
+    let (_dir, path) = place();
+    for content in [&b"notes"[..], b"SQLite format 3\0 and more"] {
+        fs::write(&path, content).unwrap();
+        assert!(StoreWriter::open(&path, &ABOUT).is_err());
+        assert_eq!(fs::read(&path).unwrap(), content);
+    }
+}
+
+#[test]
+fn a_reader_sees_whole_batches_while_a_writer_works() {
+    let (_dir, path) = place();
+    let mut writer = StoreWriter::open(&path, &ABOUT).unwrap();
+    for batch in 0..20 {
+        let records: Vec<_> = (0..5)
+            .map(|n| record("images", batch * 5 + n, stored(&[7; 3000])))
+            .collect();
+        writer.commit(&records).unwrap();
+        assert_eq!(open(&path).tiles().len() as u32, (batch + 1) * 5);
+    }
+}
+
+/// Every state that a crash can leave while tiles are appended: the journal cut at every frame,
+/// and in the middle of every frame.
+#[test]
+fn a_journal_cut_anywhere_leaves_whole_batches() {
+    let (dir, path) = place();
+    let mut writer = StoreWriter::open(&path, &ABOUT).unwrap();
+    let mut batches = vec![Vec::new()];
+    for batch in 0..6 {
+        let bytes = vec![batch as u8; 2000 + 1500 * batch as usize];
+        let records = [0, 1, 2].map(|n| record("images", batch * 3 + n, stored(&bytes)));
+        writer.commit(&records).unwrap();
+        batches.push(contents(&open(&path)));
+    }
+    let whole = fs::read(&path).unwrap();
+    let journal = fs::read(beside(&path, "-wal")).unwrap();
+    let (header, frame) = (32, 24 + 4096);
+    let mut seen = vec![false; batches.len()];
+    for cut in (0..=journal.len()).filter(|cut| (cut.max(&header) - header) % frame % 2060 == 0) {
+        let crashed = dir.path().join("crashed.mbtiles");
+        fs::write(&crashed, &whole).unwrap();
+        fs::write(beside(&crashed, "-wal"), &journal[..cut]).unwrap();
+        let _ = fs::remove_file(beside(&crashed, "-shm"));
+        // Opening to write recovers; so it is what the next run sees.
+        let writer = StoreWriter::open(&crashed, &ABOUT).unwrap();
+        drop(writer);
+        let held = contents(&open(&crashed));
+        let batch = batches.iter().position(|batch| *batch == held);
+        seen[batch.expect("a whole number of batches")] = true;
+        assert!(verify(&crashed).unwrap().unwrap().is_clean());
+    }
+    assert!(seen.iter().all(|&seen| seen), "{seen:?}");
+}
+
+/// Every state that a crash can leave while the journal is moved into the archive: any number of
+/// pages moved, the journal still there.
+#[test]
+fn an_archive_half_updated_from_its_journal_is_whole() {
+    let (dir, path) = place();
+    let mut writer = StoreWriter::open(&path, &ABOUT).unwrap();
+    let records: Vec<_> = (0..12)
+        .map(|n| record("images", n, stored(&vec![n as u8; 3000])))
+        .collect();
+    writer.commit(&records).unwrap();
+    let expected = contents(&open(&path));
+    let before = fs::read(&path).unwrap();
+    let journal = fs::read(beside(&path, "-wal")).unwrap();
+    writer.close().unwrap();
+    let after = fs::read(&path).unwrap();
+    for moved in (0..=after.len()).step_by(2048) {
+        let crashed = dir.path().join("crashed.mbtiles");
+        let mut bytes = after[..moved].to_vec();
+        bytes.extend_from_slice(before.get(moved..).unwrap_or_default());
+        fs::write(&crashed, &bytes).unwrap();
+        fs::write(beside(&crashed, "-wal"), &journal).unwrap();
+        let _ = fs::remove_file(beside(&crashed, "-shm"));
+        drop(StoreWriter::open(&crashed, &ABOUT).unwrap());
+        assert_eq!(contents(&open(&crashed)), expected, "{moved}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_a_tile_is_found_and_named() {
+    let (_dir, path) = place();
+    let bytes: Vec<u8> = (0..6000_u32).map(|n| (n * 7 >> 3) as u8).collect();
+    let tiles = [0, 1, 2].map(|x| {
+        let mut bytes = bytes[..300].to_vec();
+        bytes[0] = x as u8;
+        (x, bytes)
+    });
+    let records = tiles
+        .clone()
+        .map(|(x, bytes)| record("images", x, stored(&bytes)));
+    write(&path, &records);
+    let whole = fs::read(&path).unwrap();
+    assert!(verify(&path).unwrap().unwrap().is_clean());
+    for (x, bytes) in tiles {
+        let at = position(&whole, &bytes);
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[at + bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, &flipped).unwrap();
+            let found = verify(&path).unwrap().unwrap();
+            let ids: Vec<_> = found.damaged.iter().map(|damaged| damaged.id).collect();
+            assert_eq!(ids, [tile(x)], "bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn flipped_bits_anywhere_are_survived() {
+    let (_dir, path) = place();
+    write(
+        &path,
+        &[
+            record("images", 0, stored(&[5; 9000])),
+            record("signs", 1, EMPTY),
+        ],
+    );
+    let whole = fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(13) {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1 << (at % 8);
+        fs::write(&path, &flipped).unwrap();
+        let _ = verify(&path);
+        if let Ok(store) = Mbtiles::open_with_ledger(&path, TILESETS) {
+            let mut bytes = Vec::new();
+            for index in 0..store.tiles().len() {
+                let _ = store.read(index, &mut bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn forgotten_tiles_are_not_known() {
+    let (_dir, path) = place();
+    write(
+        &path,
+        &[
+            record("images", 0, stored(b"nil")),
+            record("images", 1, stored(b"one")),
+        ],
+    );
+    let mut writer = StoreWriter::open(&path, &ABOUT).unwrap();
+    writer
+        .forget(&[("images", tile(0)), ("signs", tile(1))])
+        .unwrap();
+    assert_eq!(writer.known("images").unwrap().len(), 1);
+    writer.close().unwrap();
+    assert_eq!(
+        contents(&open(&path)),
+        [(Some("images"), 1, b"one".to_vec())]
+    );
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(end);
+    beside.into()
+}
+
+fn position(whole: &[u8], part: &[u8]) -> usize {
+    let mut windows = whole.windows(part.len());
+    windows.position(|window| window == part).unwrap()
+}
