@@ -67,7 +67,7 @@ fn conclude(summary: DownloadSummary, voice: Voice) -> Result<(), Failure> {
     }
     if failed > 0 {
         let message = format!("{failed} pictures failed; the same command tries them again");
-        return Err(Failure::Failed(anyhow::Error::msg(message)));
+        return Err(Failure::Failed(message));
     }
     Ok(())
 }

@@ -84,14 +84,14 @@ impl From<io::Error> for Failure {
 impl From<tilesight_fetch::graph::Error> for Failure {
     fn from(error: tilesight_fetch::graph::Error) -> Self {
         match error {
-            tilesight_fetch::graph::Error::SequenceKey(_) => Self::Usage(error.into()),
-            _ => Self::Failed(error.into()),
+            tilesight_fetch::graph::Error::SequenceKey(_) => Self::usage(error),
+            _ => Self::failed(error),
         }
     }
 }
 
 impl From<tilesight_fetch::DownloadError> for Failure {
     fn from(error: tilesight_fetch::DownloadError) -> Self {
-        Self::Failed(error.into())
+        Self::failed(error)
     }
 }

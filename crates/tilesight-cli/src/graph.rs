@@ -128,7 +128,7 @@ impl Missing {
             return Ok(());
         }
         let message = format!("not found: {}", self.0.join(", "));
-        Err(Failure::Failed(anyhow::Error::msg(message)))
+        Err(Failure::Failed(message))
     }
 }
 
@@ -139,7 +139,7 @@ fn ids(typed: &[i64]) -> Vec<Id> {
 fn as_values<T: Serialize>(entities: Vec<Option<T>>) -> Result<Vec<Option<Value>>, Failure> {
     let value = |entity: Option<T>| entity.map(serde_json::to_value).transpose();
     let values: Result<Vec<_>, _> = entities.into_iter().map(value).collect();
-    values.map_err(|error| Failure::Failed(error.into()))
+    values.map_err(Failure::failed)
 }
 
 /// A GeoJSON feature of what an entity says; its place becomes the geometry.

@@ -125,7 +125,7 @@ pub(crate) fn write_archive<T>(
     check_target(path, overwrite)?;
     if is_special(path) {
         let problem = "is not an ordinary file, which an archive must be";
-        return Err(Failure::Failed(anyhow!("{} {problem}", path.display())));
+        return Err(Failure::Failed(format!("{} {problem}", path.display())));
     }
     write_file(path, overwrite, make)
 }

@@ -4,9 +4,8 @@ use std::env;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use tilesight_fetch::graph::{self, Graph};
-use tilesight_fetch::{Client, Manners, Origin, Politeness, Timeouts, Token};
+use tilesight_fetch::{Client, Manners, Origin, OriginError, Politeness, Timeouts, Token};
 
 use crate::args;
 use crate::failure::Failure;
@@ -24,8 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 pub(crate) fn graph(typed: &args::Service) -> Result<Graph, Failure> {
     let token = token(typed)?;
     let origin = origin(typed)?;
-    let client = Client::new(Some(token), Timeouts::default())
-        .map_err(|error| Failure::Failed(error.into()))?;
+    let client = Client::new(Some(token), Timeouts::default()).map_err(Failure::failed)?;
     let manners = Manners {
         rate: Some(typed.rate),
         longest_pause: LONGEST_PAUSE,
@@ -40,14 +38,13 @@ pub(crate) fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("cannot use the network")
-        .map_err(Failure::Failed)?;
+        .map_err(|error| Failure::Failed(format!("cannot use the network: {error}")))?;
     runtime.block_on(work)
 }
 
 fn token(typed: &args::Service) -> Result<Token, Failure> {
     if let Some(path) = &typed.token_file {
-        return Token::from_file(path).map_err(|error| Failure::Usage(error.into()));
+        return Token::from_file(path).map_err(Failure::usage);
     }
     let Some(text) = env::var_os(TOKEN_VARIABLE) else {
         return Err(Failure::usage(format!(
@@ -56,9 +53,8 @@ fn token(typed: &args::Service) -> Result<Token, Failure> {
     };
     // What is not text is no token either, and is not shown.
     let text = text.into_string().unwrap_or_default();
-    Token::new(&text).map_err(|error| {
-        Failure::Usage(anyhow::Error::new(error).context(format!("{TOKEN_VARIABLE} is not usable")))
-    })
+    Token::new(&text)
+        .map_err(|error| Failure::usage(format!("{TOKEN_VARIABLE} is not usable: {error}")))
 }
 
 fn origin(typed: &args::Service) -> Result<Origin, Failure> {
@@ -69,7 +65,6 @@ fn origin(typed: &args::Service) -> Result<Origin, Failure> {
         .ok()
         .filter(|text| !text.is_empty());
     let text = set.as_deref().unwrap_or(graph::ORIGIN);
-    text.parse().map_err(|error| {
-        Failure::Usage(anyhow::Error::new(error).context(format!("{GRAPH_VARIABLE} is not usable")))
-    })
+    let origin: Result<Origin, OriginError> = text.parse();
+    origin.map_err(|error| Failure::usage(format!("{GRAPH_VARIABLE} is not usable: {error}")))
 }
