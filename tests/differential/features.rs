@@ -12,7 +12,7 @@ use super::rules::{ImageFacts, facts_of, in_place, in_time, is_among, known_time
 use super::runner::run;
 use super::world::{RawFeature, RawImage, VALUES, World, scattered};
 
-const CASES: usize = 20_000;
+const CASES: usize = 30_000;
 
 const QUESTIONS: usize = 100;
 

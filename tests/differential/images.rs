@@ -11,7 +11,7 @@ use super::rules::{ImageFacts, images_of, in_place, passes};
 use super::runner::{Case, run};
 use super::world::scattered;
 
-const CASES: usize = 60_000;
+const CASES: usize = 70_000;
 
 /// Questions for each world.
 const QUESTIONS: usize = 120;
@@ -42,7 +42,7 @@ fn images_are_those_of_brute_force() {
             case.ask(query);
             check(&data, &rows, &everything, query, random);
         }
-        check_batch(&data, &queries, case);
+        check_batch(&data, &queries[..QUESTIONS / 10], case);
         QUESTIONS
     });
 }
@@ -67,8 +67,9 @@ fn check(
     assert_eq!(selection.len(), expected.len());
     assert!(selection.ids().eq(expected.iter().map(|image| image.id)));
     assert_eq!(data.count_images(query).unwrap(), expected.len() as u64);
-    let by = random.pick(&GROUPS);
-    check_groups(data, &expected, query, by);
+    if random.one_in(4) {
+        check_groups(data, &expected, query, random.pick(&GROUPS));
+    }
 }
 
 /// The answer in its order: the dataset's own, or by (distance, id).

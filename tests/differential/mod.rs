@@ -1,11 +1,13 @@
 //! The engine against the rules of every answer, applied literally to all rows of small worlds.
 //!
 //! Worlds and questions come from seeds. A failure names its seed; `TILESIGHT_SEED=…` runs that
-//! world alone, `TILESIGHT_CASES=…` changes how many cases each test goes through.
+//! world alone, `TILESIGHT_TIMES=…` goes through so many times the usual number of cases.
 
 mod features;
+mod holding;
 mod images;
 mod lines;
+mod metamorphic;
 mod sequences;
 
 mod calendar;

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use super::random::Random;
 
-/// How many cases of each kind are run instead of the usual number; for long runs.
-const CASES_VARIABLE: &str = "TILESIGHT_CASES";
+/// How many times the usual number of cases is run; for long runs.
+const TIMES_VARIABLE: &str = "TILESIGHT_TIMES";
 
 /// The one seed that is run, to repeat a failure.
 const SEED_VARIABLE: &str = "TILESIGHT_SEED";
@@ -17,7 +17,7 @@ pub(crate) fn run(usual_cases: usize, check: impl Fn(&mut Random, &mut Case) -> 
         run_seed(seed, &check);
         return;
     }
-    let cases = number_in(CASES_VARIABLE).map_or(usual_cases, |cases| cases as usize);
+    let cases = usual_cases * number_in(TIMES_VARIABLE).unwrap_or(1) as usize;
     let mut done = 0;
     for seed in 0.. {
         if done >= cases {

@@ -210,8 +210,17 @@ impl World {
         build(parts, &self.holdings).unwrap()
     }
 
-    /// Positions around which questions are asked.
+    /// Positions around which questions are asked: some of the world's, and some far away.
     pub(crate) fn anchors(&self, random: &mut Random) -> Vec<LonLat> {
+        let mut anchors = self.own_anchors(random);
+        for (lon, lat) in [(180.0, 0.0), (-180.0, 10.0), (25.0, 90.0), (0.0, -90.0)] {
+            anchors.push(LonLat::new(lon, lat).unwrap());
+        }
+        anchors
+    }
+
+    /// Positions of the world around which questions are asked.
+    pub(crate) fn own_anchors(&self, random: &mut Random) -> Vec<LonLat> {
         let mut anchors = vec![];
         for tile in &self.tiles {
             anchors.extend(corners(tile.tile).map(GridPoint::to_lon_lat));
@@ -226,9 +235,6 @@ impl World {
         }
         random.shuffle(&mut anchors);
         anchors.truncate(40);
-        for (lon, lat) in [(180.0, 0.0), (-180.0, 10.0), (25.0, 90.0), (0.0, -90.0)] {
-            anchors.push(LonLat::new(lon, lat).unwrap());
-        }
         anchors
     }
 }

@@ -245,10 +245,14 @@ impl Coverage {
     }
 
     fn missing_of_circle(&self, need: Need, target: &Target, radius_m: f64) -> Option<NotHeld> {
-        let radius_m = radius_m.min(FARTHEST_M);
         let boxes = target.boxes_around(radius_m);
         self.missing_of(need, &boxes, || {
-            let cover = cover_circle(DATA_ZOOM, target.position(), radius_m, ANY_NUMBER);
+            // Without a limit, or with too few rows near, it is the world.
+            let cover = if radius_m < FARTHEST_M {
+                cover_circle(DATA_ZOOM, target.position(), radius_m, ANY_NUMBER)
+            } else {
+                Ok(TileRows::from_grid_box(DATA_ZOOM, &GridBox::WORLD))
+            };
             (cover, around(&boxes))
         })
     }
