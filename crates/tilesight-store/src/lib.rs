@@ -45,7 +45,7 @@ pub use folder::Folder;
 pub use ledger::{Ledger, TileState};
 pub use mbtiles::Mbtiles;
 pub use verify::{DamagedTile, Examination, verify};
-pub use write::{About, Known, Outcome, Record, StoreWriter};
+pub use write::{About, Known, KnownTiles, Outcome, Record, StoreWriter};
 
 /// A place where tiles lie.
 pub trait TileStore: fmt::Debug + Send + Sync {
