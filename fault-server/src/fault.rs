@@ -328,10 +328,9 @@ fn bomb() -> &'static Vec<u8> {
     })
 }
 
-/// Ends a connection so that the client sees a reset.
+/// Lets the end of the connection be a reset rather than a farewell.
 fn reset(stream: &TcpStream) -> io::Result<()> {
-    // Closing with unread bytes of the client resets; without any, it closes.
-    stream.shutdown(std::net::Shutdown::Both)
+    socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO))
 }
 
 /// Waits until the client goes away, or longer than it should.

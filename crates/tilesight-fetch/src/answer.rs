@@ -13,13 +13,10 @@ mod code {
 }
 
 /// An answer that is not a setback.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Answer {
     /// A body, which may be a tile.
-    Body {
-        bytes: Vec<u8>,
-        etag: Option<String>,
-    },
+    Body(Reply),
     /// The tile is as it was.
     Unchanged,
 }
@@ -62,10 +59,7 @@ pub(crate) fn sort(reply: Reply) -> Result<Answer, Setback<TileError>> {
             (Some(code::LIMIT), _) => Err(limited(&reply)),
             (Some(code::NO_SUCH_THING), _) | (_, 404) => Err(Setback::Final(TileError::NotFound)),
             (Some(_), 200..=299) => Err(retry(TileError::NotATile("an error".into()), after)),
-            (_, 200 | 204) => Ok(Answer::Body {
-                bytes: reply.body,
-                etag: reply.etag,
-            }),
+            (_, 200 | 204) => Ok(Answer::Body(reply)),
             (_, 408 | 425 | 500..=599 | 200..=299) => Err(retry(TileError::Status(status), after)),
             _ => Err(Setback::Final(TileError::Status(status))),
         },
@@ -138,7 +132,11 @@ mod tests {
     #[track_caller]
     fn check_final(status: u16, body: &str, expected: TileError) {
         let sorted = sort(reply(status, "application/json", body));
-        assert_eq!(sorted, Err(Setback::Final(expected)), "{status} {body}");
+        assert_eq!(
+            sorted.unwrap_err(),
+            Setback::Final(expected),
+            "{status} {body}"
+        );
     }
 
     #[track_caller]
@@ -186,12 +184,13 @@ mod tests {
     #[test]
     fn bodies_are_handed_on() {
         for (status, body) in [(200, "\u{1a}tile"), (200, ""), (204, "")] {
-            let sorted = sort(reply(status, "application/x-protobuf", body));
-            let bytes = body.as_bytes().to_vec();
-            assert_eq!(sorted, Ok(Answer::Body { bytes, etag: None }));
+            match sort(reply(status, "application/x-protobuf", body)) {
+                Ok(Answer::Body(reply)) => assert_eq!(reply.body, body.as_bytes()),
+                other => panic!("{other:?}"),
+            }
         }
-        assert_eq!(sort(reply(304, "", "")), Ok(Answer::Unchanged));
+        assert!(matches!(sort(reply(304, "", "")), Ok(Answer::Unchanged)));
         let page = sort(reply(200, "text/html", "\u{1a}tile"));
-        assert_eq!(page, Err(Setback::Final(TileError::Banned)));
+        assert_eq!(page.unwrap_err(), Setback::Final(TileError::Banned));
     }
 }

@@ -25,6 +25,9 @@ const DAILY_LIMIT: u64 = 50_000;
 /// Requests in flight at a time.
 const JOBS: usize = 4;
 
+/// Largest body: the largest tile known has 142 MB without compression.
+const MAX_BODY_BYTES: usize = 160 << 20;
+
 /// Length of a tile of which nothing is known, in bytes, for estimates: about 1,000 images.
 const TYPICAL_LENGTH: f64 = 40_000.0;
 
@@ -65,7 +68,7 @@ impl FetchOptions {
             timeouts: Timeouts::default(),
             daily_limit: DAILY_LIMIT,
             refresh: None,
-            max_body_bytes: 192 << 20,
+            max_body_bytes: MAX_BODY_BYTES,
         })
     }
 }

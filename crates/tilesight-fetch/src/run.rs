@@ -11,14 +11,14 @@ use tilesight_store::{Outcome, Record, StoreWriter, TileState};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::answer::{self, Answer, TileError};
-use crate::client::{Auth, Client, Request};
+use crate::client::{Auth, Client, Reply, Request, RequestError};
 use crate::content::{self, Content};
 use crate::error::FetchError;
 use crate::fetcher::{Event, FetchOptions, FetchReport, Job, now_ms};
 use crate::politeness::{GaveUp, Politeness, Setback};
 use crate::tileset::TileKey;
 
-/// Waits before tiles that were not found are asked for again.
+/// Waits before tiles are asked for again that were not found, or were absurdly large.
 const LATER: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
 
 /// Records that wait to be stored, so that a slow disk slows the requests down.
@@ -114,8 +114,8 @@ struct Run<'a> {
 
 struct State {
     left: VecDeque<Job>,
-    /// Not found, to be asked for again when some time has gone by.
-    later: Vec<Job>,
+    /// To be asked for again when some time has gone by, and why.
+    later: Vec<(Job, TileError)>,
     report: FetchReport,
     /// Why no further request is made.
     end: Option<FetchError>,
@@ -150,13 +150,13 @@ impl Run<'_> {
                 return Ok(());
             }
             self.politeness.wait(wait).await;
-            self.state.borrow_mut().left = later.into();
+            self.state.borrow_mut().left = later.into_iter().map(|(job, _)| job).collect();
             self.round().await?;
         }
-        let never_found = std::mem::take(&mut self.state.borrow_mut().later);
-        for job in never_found {
+        let given_up = std::mem::take(&mut self.state.borrow_mut().later);
+        for (job, error) in given_up {
             let tries = 1 + LATER.len() as u32;
-            self.failed(job.tile, &TileError::NotFound, tries).await?;
+            self.failed(job.tile, &error, tries).await?;
         }
         Ok(())
     }
@@ -200,8 +200,8 @@ impl Run<'_> {
                 TileError::Banned => Err(FetchError::Banned),
                 TileError::Token => Err(FetchError::Token),
                 TileError::Ended => Ok(()),
-                TileError::NotFound => {
-                    self.state.borrow_mut().later.push(job);
+                TileError::NotFound | TileError::Request(RequestError::TooLarge { .. }) => {
+                    self.state.borrow_mut().later.push((job, error));
                     Ok(())
                 }
                 error => self.failed(job.tile, &error, tries).await,
@@ -238,7 +238,7 @@ impl Run<'_> {
         match answer::sort(reply.map_err(answer::of_request)?)? {
             Answer::Unchanged if job.etag.is_some() => Ok(Outcome::Unchanged),
             Answer::Unchanged => Err(answer::no_tile("nothing was to be unchanged".into())),
-            Answer::Body { bytes, etag } => examine(bytes, etag).await,
+            Answer::Body(reply) => examine(reply).await,
         }
     }
 
@@ -303,8 +303,10 @@ impl Run<'_> {
 }
 
 /// Examines a body on another thread: inflating and checking a large tile takes a second.
-async fn examine(body: Vec<u8>, etag: Option<String>) -> Result<Outcome, Setback<TileError>> {
+async fn examine(mut reply: Reply) -> Result<Outcome, Setback<TileError>> {
+    let body = std::mem::take(&mut reply.body);
     let examined = tokio::task::spawn_blocking(|| content::examine(body)).await;
+    let etag = reply.etag;
     match examined.map_err(|error| answer::no_tile(error.to_string()))? {
         Ok(Content::Tile(bytes)) => Ok(Outcome::Stored { bytes, etag }),
         Ok(Content::Empty) => Ok(Outcome::Empty { reason: None, etag }),
