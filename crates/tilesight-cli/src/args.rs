@@ -258,8 +258,8 @@ pub(crate) struct Output {
     pub(crate) format: Option<Format>,
 
     /// File to write, whole or not at all
-    #[arg(short, long, value_name = "FILE|-")]
-    pub(crate) output: Option<PathBuf>,
+    #[arg(short = 'o', long = "output", value_name = "FILE|-")]
+    pub(crate) target: Option<PathBuf>,
 
     /// Replace the file if it is there
     #[arg(long)]

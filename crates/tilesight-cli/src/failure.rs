@@ -1,24 +1,35 @@
 //! Why the program ends without an answer, and with which exit status.
 
-use std::fmt;
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
-/// An end other than a good one.
+/// An end other than a good one, with what to say about it.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// What was asked cannot be asked.
-    Usage(anyhow::Error),
+    Usage(String),
     /// The place is not fully held.
-    NotHeld(anyhow::Error),
+    NotHeld(String),
     /// Something could not be read or written.
-    Failed(anyhow::Error),
+    Failed(String),
     /// Nobody reads the output any more.
     PipeClosed,
 }
 
 impl Failure {
-    pub(crate) fn usage(message: impl fmt::Display) -> Self {
-        Self::Usage(anyhow::Error::msg(message.to_string()))
+    pub(crate) fn usage(message: impl Display) -> Self {
+        Self::Usage(message.to_string())
+    }
+
+    pub(crate) fn failed(message: impl Display) -> Self {
+        Self::Failed(message.to_string())
+    }
+
+    /// A file that could not be made.
+    pub(crate) fn cannot_write(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |error| Self::Failed(format!("cannot write {}: {error}", path.display()))
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
@@ -30,14 +41,10 @@ impl Failure {
         }
     }
 
-    /// What to say about it, if anything.
-    pub(crate) fn message(&self) -> Option<String> {
+    pub(crate) fn message(&self) -> Option<&str> {
         match self {
             Self::PipeClosed => None,
-            Self::Usage(error) | Self::Failed(error) => Some(format!("{error:#}")),
-            Self::NotHeld(error) => Some(format!(
-                "{error:#}, or add --partial to be answered from what is held"
-            )),
+            Self::Usage(message) | Self::NotHeld(message) | Self::Failed(message) => Some(message),
         }
     }
 }
@@ -46,8 +53,8 @@ impl From<tilesight::Error> for Failure {
     fn from(error: tilesight::Error) -> Self {
         match error {
             tilesight::Error::Query(error) => error.into(),
-            tilesight::Error::Store(_) => Self::Failed(error.into()),
-            _ => Self::Usage(error.into()),
+            tilesight::Error::Store(error) => Self::failed(error),
+            _ => Self::usage(error),
         }
     }
 }
@@ -55,19 +62,21 @@ impl From<tilesight::Error> for Failure {
 impl From<tilesight::QueryError> for Failure {
     fn from(error: tilesight::QueryError) -> Self {
         match error {
-            tilesight::QueryError::NotHeld(_) => Self::NotHeld(error.into()),
-            tilesight::QueryError::TooManyRows(_) => Self::Failed(error.into()),
-            _ => Self::Usage(error.into()),
+            tilesight::QueryError::NotHeld(missing) => Self::NotHeld(format!(
+                "{missing}, or add --partial to be answered from what is held"
+            )),
+            tilesight::QueryError::TooManyRows(_) => Self::failed(error),
+            _ => Self::usage(error),
         }
     }
 }
 
 /// A failure to write results.
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
         match error.kind() {
-            std::io::ErrorKind::BrokenPipe => Self::PipeClosed,
-            _ => Self::Failed(anyhow::Error::new(error).context("cannot write the answer")),
+            io::ErrorKind::BrokenPipe => Self::PipeClosed,
+            _ => Self::Failed(format!("cannot write the answer: {error}")),
         }
     }
 }

@@ -50,7 +50,8 @@ fn as_json(path: &Path, data: &Dataset) -> Value {
         "overview_points": info.overview_points,
         "bounds": info.bounds,
         "tilesets": info.tilesets.iter().map(tileset_as_json).collect::<Vec<_>>(),
-        "attribution": source.attribution.as_deref().unwrap_or(ATTRIBUTION),
+        "source_attribution": source.attribution,
+        "attribution": ATTRIBUTION,
         "license": LICENSE,
     })
 }
@@ -104,15 +105,14 @@ fn as_text(path: &Path, data: &Dataset) -> String {
             format!(", {} failed", failed.len())
         };
         lines.add(
-            format_args!("held of {}", tileset.option_name()),
+            &format!("held of {}", tileset.option_name()),
             area + &failed,
         );
     }
-    let attribution = source.attribution.as_deref().unwrap_or(ATTRIBUTION);
-    lines.add(
-        "licence",
-        format_args!("{LICENSE}, {}", attribution.escape_debug()),
-    );
+    if let Some(attribution) = &source.attribution {
+        lines.add("attribution", attribution.escape_debug());
+    }
+    lines.add("licence", format_args!("{LICENSE}, {ATTRIBUTION}"));
     lines.text
 }
 
@@ -175,9 +175,9 @@ struct Lines {
 }
 
 impl Lines {
-    fn add(&mut self, name: impl ToString, value: impl std::fmt::Display) {
+    fn add(&mut self, name: &str, value: impl std::fmt::Display) {
         // Writing to memory does not fail.
-        let _ = writeln!(self.text, "{:<14} {value}", name.to_string());
+        let _ = writeln!(self.text, "{name:<14} {value}");
     }
 }
 

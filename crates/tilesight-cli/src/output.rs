@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::NamedTempFile;
 use tilesight::Progress;
@@ -124,7 +123,7 @@ fn check_target(path: &Path, overwrite: bool) -> Result<(), Failure> {
     } else {
         return Ok(());
     };
-    Err(Failure::Failed(anyhow!("{} {problem}", path.display())))
+    Err(Failure::failed(format!("{} {problem}", path.display())))
 }
 
 /// Whether a path is there and no ordinary file, as `/dev/null` is.
@@ -155,22 +154,17 @@ fn write_file<T>(
 ) -> Result<T, Failure> {
     // A link is followed, so that what it points to is replaced.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let context = || format!("cannot write {}", path.display());
-    let mut file = create_beside(path)
-        .with_context(context)
-        .map_err(Failure::Failed)?;
+    let cannot_write = Failure::cannot_write(path);
+    let mut file = create_beside(path).map_err(&cannot_write)?;
     let _guard = Unfinished::mark(file.path());
     let outcome = answer(file.as_file_mut())?;
-    file.as_file()
-        .sync_all()
-        .with_context(context)
-        .map_err(Failure::Failed)?;
+    file.as_file().sync_all().map_err(&cannot_write)?;
     let published = if overwrite {
         file.persist(path)
     } else {
         file.persist_noclobber(path)
     };
-    published.with_context(context).map_err(Failure::Failed)?;
+    published.map_err(|error| cannot_write(error.error))?;
     Ok(outcome)
 }
 
@@ -219,8 +213,7 @@ pub(crate) fn end_on_interrupt() -> Result<(), Failure> {
         std::process::exit(INTERRUPTED);
     };
     ctrlc::set_handler(end)
-        .context("cannot catch interrupts")
-        .map_err(Failure::Failed)
+        .map_err(|error| Failure::failed(format!("cannot catch interrupts: {error}")))
 }
 
 fn say(label: &str, colour: &str, message: impl Display) {

@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use tilesight::formats::Format;
 use tilesight::{
     FeatureKind, FeatureQuery, Filter, GroupBy, ImageQuery, Kind, LonLat, Place, Region,
@@ -183,22 +182,18 @@ fn region(path: &Path) -> Result<Region, Failure> {
     } else {
         path.display().to_string()
     };
-    let text = if is_dash(path) {
+    let bytes = if is_dash(path) {
         read_stdin()
     } else {
         fs::read(path)
     };
-    let read = text
-        .with_context(|| format!("cannot read the region in {name}"))
-        .and_then(|bytes| {
-            String::from_utf8(bytes).with_context(|| format!("the region in {name} is not text"))
-        })
-        .and_then(|text| {
-            // Some editors mark UTF-8 files, which JSON does not allow for.
-            let text = text.trim_start_matches('\u{feff}');
-            Region::from_geojson(text).with_context(|| format!("the region in {name} is refused"))
-        });
-    read.map_err(Failure::Usage)
+    let bytes = bytes
+        .map_err(|error| Failure::usage(format!("cannot read the region in {name}: {error}")))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Failure::usage(format!("the region in {name} is not text in UTF-8")))?;
+    // Some editors mark UTF-8 files, which JSON does not allow for.
+    Region::from_geojson(text.trim_start_matches('\u{feff}'))
+        .map_err(|error| Failure::usage(format!("the region in {name} is refused: {error}")))
 }
 
 fn read_stdin() -> io::Result<Vec<u8>> {
@@ -234,7 +229,7 @@ fn either<T>(first: bool, of_first: T, second: bool, of_second: T) -> Option<T> 
 }
 
 fn target(typed: args::Output) -> Target {
-    match typed.output {
+    match typed.target {
         Some(path) if !is_dash(&path) => Target::File {
             path,
             overwrite: typed.overwrite,
@@ -291,7 +286,7 @@ fn groups(by: args::GroupBy, typed: &args::Output, on_terminal: bool) -> Result<
 
 /// The file that the answer goes to, unless that is standard output.
 fn file(typed: &args::Output) -> Option<&Path> {
-    typed.output.as_deref().filter(|path| !is_dash(path))
+    typed.target.as_deref().filter(|path| !is_dash(path))
 }
 
 fn unknown_extension(path: &Path) -> Failure {
@@ -317,7 +312,7 @@ mod tests {
             args::Command::Features(typed) => Plan::features(typed, on_terminal),
             _ => unreachable!("not a question"),
         };
-        plan.map_err(|failure| failure.message().unwrap())
+        plan.map_err(|failure| failure.message().unwrap().to_owned())
     }
 
     fn place_of(line: &str) -> Place {

@@ -151,13 +151,9 @@ impl Columns {
         &self.shapes.lines
     }
 
-    /// What a row is.
-    ///
-    /// # Panics
-    ///
-    /// When there is no such row.
+    /// What a row is; beyond the last row, a point.
     pub fn geometry_type(&self, row: usize) -> GeometryType {
-        self.shapes.types[row]
+        self.shapes.lines.geometry_type(row)
     }
 
     /// The `column`-th attribute of the schema, an [`Integer`](ColumnType::Integer) there.

@@ -5,10 +5,10 @@ use crate::columns::Columns;
 use crate::error::{Error, FeatureBreach};
 use crate::frame::{Projection, TileFrame};
 use crate::geometry::{self, GeometryType, Needs, Rules, Unreadable};
-use crate::layer::{Messages, RawFeature, RawLayer};
+use crate::layer::{RawFeature, RawLayer};
 use crate::rows::Lookup;
 use crate::schema::LayerSchema;
-use crate::wire::Reader;
+use crate::wire::{Reader, Span};
 
 impl RawLayer<'_> {
     /// Decodes the geometry and the attributes of a schema into `columns`.
@@ -96,32 +96,58 @@ impl<'l, 'c> Decoding<'l, 'c> {
         };
         self.reserve(needs)
             .map_err(|exhausted| self.layer.memory_error(exhausted))?;
-        let mut messages = self.layer.feature_messages();
-        loop {
-            let ahead = messages.clone();
-            let Some(message) = messages.next() else {
-                break;
-            };
-            let message = message.map_err(|fault| self.layer.wire_error(fault))?;
-            self.feature(message, ahead)
-                .or_else(|reason| self.leave_out(message, reason))?;
+        for (index, message) in self.layer.feature_messages().enumerate() {
+            if self.usual_feature(message).is_some() {
+                continue;
+            }
+            self.columns.pending.discard();
+            if let Err(reason) = self.feature(message, index) {
+                self.leave_out(message, reason)?;
+            }
         }
         self.flush()
-            .or_else(|reason| self.leave_out(self.layer.between(0, 0), reason))
+            .or_else(|reason| self.leave_out(self.layer.at(Span::default()), reason))
     }
 
-    /// `ahead` are the features from this one on.
+    /// Appends the row of a feature that is a single point and has nothing uncommon about it.
+    ///
+    /// Otherwise there is no row, and [`feature`](Self::feature) has to look at it.
     #[inline]
-    fn feature(&mut self, message: Reader<'_>, ahead: Messages<'_>) -> Result<(), Unreadable> {
-        let feature = RawFeature::read(message)?;
-        let (geometry_type, geometry) = check(&feature)?;
-        if let Some(tags) = feature.tags {
-            self.columns
-                .pending
-                .read_tags(tags, self.rules.version, &self.columns.tables)?;
+    fn usual_feature(&mut self, message: Reader<'_>) -> Option<()> {
+        let Columns {
+            shapes,
+            pending,
+            tables,
+            ..
+        } = &mut *self.columns;
+        if pending.is_full() {
+            return None;
         }
-        if !(self.measured || is_single_point(geometry_type, geometry, self.rules.version)) {
-            self.make_room(ahead)?;
+        let feature = RawFeature::read_usual(message)?;
+        let geometry = message.at(feature.geometry);
+        let (x, y) = geometry::decode_usual(geometry, feature.geometry_type?, &self.rules)?;
+        pending.read_usual_tags(message.at(feature.tags), tables)?;
+        shapes.push_point(x, y);
+        pending.push();
+        Some(())
+    }
+
+    /// Appends the rows of the `index`-th feature, or nothing.
+    #[inline(never)]
+    fn feature(&mut self, message: Reader<'_>, index: usize) -> Result<(), Unreadable> {
+        if self.columns.pending.is_full() {
+            self.flush()?;
+        }
+        let feature = RawFeature::read(message)?;
+        let geometry_type = check(&feature)?;
+        let geometry = message.at(feature.geometry);
+        let Columns {
+            pending, tables, ..
+        } = &mut *self.columns;
+        let (tags, version) = (message.at(feature.tags), self.rules.version);
+        pending.read_tags(tags, version, tables, &mut self.budget)?;
+        if !(self.measured || is_single_point(geometry_type, geometry, version)) {
+            self.make_room(index)?;
         }
         let rows = geometry::decode(
             geometry,
@@ -132,28 +158,18 @@ impl<'l, 'c> Decoding<'l, 'c> {
         self.push_rows(rows)
     }
 
-    #[inline]
+    /// Counts the rows of a feature; the points of a multipoint have the same attributes.
     fn push_rows(&mut self, rows: usize) -> Result<(), Unreadable> {
-        if rows > 1 {
-            return self.push_repeated(rows);
+        if rows == 1 {
+            self.columns.pending.push();
+            return Ok(());
         }
-        self.columns.pending.push();
-        if self.columns.pending.is_full() {
-            self.flush()
-        } else {
-            Ok(())
-        }
-    }
-
-    /// The points of a multipoint have the same attributes.
-    #[cold]
-    fn push_repeated(&mut self, rows: usize) -> Result<(), Unreadable> {
         let current = self.columns.pending.current();
         for _ in 0..rows {
-            self.columns.pending.repeat(&current);
             if self.columns.pending.is_full() {
                 self.flush()?;
             }
+            self.columns.pending.repeat(&current);
         }
         Ok(())
     }
@@ -167,7 +183,7 @@ impl<'l, 'c> Decoding<'l, 'c> {
             ..
         } = &mut *self.columns;
         let mut lookup = Lookup {
-            tile: self.layer.between(0, 0),
+            tile: self.layer.at(Span::default()),
             tables,
             strings,
             budget: &mut self.budget,
@@ -196,17 +212,17 @@ impl<'l, 'c> Decoding<'l, 'c> {
         }
     }
 
-    /// Rows were reserved for one point a feature; this one and those after it need more.
+    /// Rows were reserved for one point a feature; the `index`-th and those after it need more.
     #[cold]
-    fn make_room(&mut self, features: Messages<'_>) -> Result<(), Exhausted> {
+    fn make_room(&mut self, index: usize) -> Result<(), Exhausted> {
         self.measured = true;
         let mut needs = Needs::default();
-        for feature in features
-            .map_while(Result::ok)
-            .map_while(|it| RawFeature::read(it).ok())
-        {
-            if let Ok((geometry_type, geometry)) = check(&feature) {
-                needs.add(geometry, geometry_type);
+        for message in self.layer.feature_messages().skip(index) {
+            let Ok(feature) = RawFeature::read(message) else {
+                break;
+            };
+            if let Ok(geometry_type) = check(&feature) {
+                needs.add(message.at(feature.geometry), geometry_type);
             }
         }
         self.reserve(needs)
@@ -223,7 +239,7 @@ impl<'l, 'c> Decoding<'l, 'c> {
 
 /// What a feature must have (specification, section 4.2).
 #[inline]
-fn check<'a>(feature: &RawFeature<'a>) -> Result<(GeometryType, Reader<'a>), FeatureBreach> {
+fn check(feature: &RawFeature) -> Result<GeometryType, FeatureBreach> {
     if feature.repeats {
         return Err(FeatureBreach::RepeatedField);
     }
@@ -231,10 +247,10 @@ fn check<'a>(feature: &RawFeature<'a>) -> Result<(GeometryType, Reader<'a>), Fea
     // this geometry type"
     let geometry_type = feature.geometry_type.ok_or(FeatureBreach::UnknownType)?;
     // 4.2 "A feature MUST contain a geometry field"
-    match feature.geometry {
-        Some(geometry) if !geometry.is_empty() => Ok((geometry_type, geometry)),
-        _ => Err(FeatureBreach::MissingGeometry),
+    if feature.geometry.start == feature.geometry.end {
+        return Err(FeatureBreach::MissingGeometry);
     }
+    Ok(geometry_type)
 }
 
 /// Whether a feature is sure to make no more than one row without parts.

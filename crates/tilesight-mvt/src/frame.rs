@@ -49,6 +49,20 @@ impl Projection {
         self.place(self.frame.origin_y, tile_y)
     }
 
+    /// The grid position of a point, if no division is needed for it.
+    #[inline]
+    pub(crate) fn near(&self, tile_x: i32, tile_y: i32) -> Option<(u32, u32)> {
+        let scale = self.scale?;
+        // 31 bits times 32 bits, plus 32 bits: no overflow.
+        let grid = |origin: u32, position: i32| {
+            (i64::from(position) * scale + i64::from(origin)).clamp(0, i64::from(u32::MAX)) as u32
+        };
+        Some((
+            grid(self.frame.origin_x, tile_x),
+            grid(self.frame.origin_y, tile_y),
+        ))
+    }
+
     #[inline]
     fn place(&self, origin: u32, position: i64) -> u32 {
         let Some(scale) = self.scale else {
@@ -112,6 +126,9 @@ mod tests {
     fn multiplication_agrees_with_division() {
         for side in [1 << 12, 1 << 18, 1 << 32] {
             let projection = projection(side, 4096);
+            let (west, east) = (i32::MIN, i32::MAX);
+            let far = (projection.x(west.into()), projection.y(east.into()));
+            assert_eq!(projection.near(west, east), Some(far));
             for position in [
                 0,
                 1,

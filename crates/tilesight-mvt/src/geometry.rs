@@ -64,35 +64,51 @@ pub(crate) struct Rules {
     pub version: u32,
 }
 
+/// The grid position of what nearly all points are: `MoveTo` once, and its two parameters.
+#[inline]
+pub(crate) fn decode_usual(
+    geometry: Reader<'_>,
+    geometry_type: GeometryType,
+    rules: &Rules,
+) -> Option<(u32, u32)> {
+    let (command, x, y) = geometry.short_triple()?;
+    if geometry_type != GeometryType::Point || command != MOVE_TO_ONCE {
+        return None;
+    }
+    rules.projection.near(zigzag32(x), zigzag32(y))
+}
+
 /// Appends the rows of one feature to `shapes`, or nothing.
 ///
 /// Returns how many rows: one, or one for each point of a multipoint.
-#[inline]
 pub(crate) fn decode(
     geometry: Reader<'_>,
     geometry_type: GeometryType,
     rules: &Rules,
     shapes: &mut Shapes,
 ) -> Result<usize, Unreadable> {
-    let mut path = Path {
-        integers: geometry,
-        x: 0,
-        y: 0,
-    };
     let mark = shapes.mark();
+    let path = &mut Path::new(geometry);
     let decoded = match geometry_type {
-        GeometryType::Point => return decode_points(&mut path, rules, shapes),
-        GeometryType::Linestring => decode_lines(&mut path, rules, shapes),
-        GeometryType::Polygon => decode_rings(&mut path, rules, shapes),
+        GeometryType::Point => decode_points(path, rules, shapes),
+        GeometryType::Linestring => decode_lines(path, rules, shapes),
+        GeometryType::Polygon => decode_rings(path, rules, shapes),
     };
     match decoded {
-        Ok(()) => shapes.end_row(&mark, geometry_type),
-        Err(_) => shapes.truncate(&mark),
+        Ok(()) if geometry_type == GeometryType::Point => Ok(shapes.rows_since(&mark)),
+        Ok(()) => {
+            shapes.end_row(&mark, geometry_type);
+            Ok(1)
+        }
+        Err(reason) => {
+            shapes.truncate(&mark);
+            Err(reason)
+        }
     }
-    decoded.map(|()| 1)
 }
 
 const MOVE_TO: u32 = 1;
+const MOVE_TO_ONCE: u32 = MOVE_TO | 1 << 3;
 const LINE_TO: u32 = 2;
 const CLOSE_PATH: u32 = 7;
 
@@ -103,7 +119,16 @@ struct Path<'a> {
     y: i64,
 }
 
-impl Path<'_> {
+impl<'a> Path<'a> {
+    /// The cursor is at (0, 0) for the first command.
+    fn new(integers: Reader<'a>) -> Self {
+        Self {
+            integers,
+            x: 0,
+            y: 0,
+        }
+    }
+
     /// Reads a command that must be there (4.3.1).
     #[inline]
     fn command(&mut self) -> Result<(u32, u32), Unreadable> {
@@ -130,7 +155,7 @@ impl Path<'_> {
         if self.integers.is_empty() {
             return Err(FeatureBreach::CountTooLarge.into());
         }
-        Ok(zigzag32(self.integers.long_varint()? as u32))
+        Ok(zigzag32(self.integers.varint32()?))
     }
 
     /// Begins a line or ring: a `MoveTo` with a count of 1 (4.3.4.3, 4.3.4.4).
@@ -189,27 +214,11 @@ impl Path<'_> {
 }
 
 /// 4.3.4.2: a single `MoveTo` with a count greater than 0.
-#[inline]
 fn decode_points(
     path: &mut Path<'_>,
     rules: &Rules,
     shapes: &mut Shapes,
-) -> Result<usize, Unreadable> {
-    let mark = shapes.mark();
-    let decoded = push_points(path, rules, shapes);
-    if decoded.is_err() {
-        shapes.truncate(&mark);
-    }
-    decoded
-}
-
-#[inline]
-fn push_points(
-    path: &mut Path<'_>,
-    rules: &Rules,
-    shapes: &mut Shapes,
-) -> Result<usize, Unreadable> {
-    let mut rows = 0;
+) -> Result<(), Unreadable> {
     loop {
         let (id, count) = path.command()?;
         if id != MOVE_TO {
@@ -223,9 +232,8 @@ fn push_points(
             path.step()?;
             shapes.push_point(rules.projection.x(path.x), rules.projection.y(path.y));
         }
-        rows += count as usize;
         if path.integers.is_empty() {
-            return Ok(rows);
+            return Ok(());
         }
         // 4.3.4.2 "a single MoveTo command"
         if rules.version >= 2 {
@@ -365,7 +373,9 @@ fn skip_positions(integers: &mut Reader<'_>, count: u32) -> usize {
 }
 
 fn next_integer(integers: &mut Reader<'_>) -> Option<u32> {
-    (!integers.is_empty())
-        .then(|| integers.long_varint().ok())?
-        .map(|integer| integer as u32)
+    if integers.is_empty() {
+        None
+    } else {
+        integers.varint32().ok()
+    }
 }

@@ -3,7 +3,7 @@
 use crate::budget::{Budget, Exhausted};
 use crate::error::{Damage, Error, LayerBreach};
 use crate::geometry::GeometryType;
-use crate::wire::{Fault, Key, Reader, WireType};
+use crate::wire::{Fault, Key, Reader, Span};
 
 /// A tile whose layers are framed: every length inside them is known to fit.
 ///
@@ -100,7 +100,7 @@ impl<'a> RawLayer<'a> {
     /// come as an empty string.
     pub fn keys(&self) -> impl Iterator<Item = &'a str> {
         self.key_messages()
-            .map(|key| key.map_or("", |key| str::from_utf8(key.bytes()).unwrap_or("")))
+            .map(|key| str::from_utf8(key.bytes()).unwrap_or_default())
     }
 
     /// The size in bytes.
@@ -109,15 +109,15 @@ impl<'a> RawLayer<'a> {
     }
 
     pub(crate) fn key_messages(&self) -> Messages<'a> {
-        self.messages(KEYS, self.keys)
+        self.messages(KEY, self.keys)
     }
 
     pub(crate) fn value_messages(&self) -> Messages<'a> {
-        self.messages(VALUES, self.values)
+        self.messages(VALUE, self.values)
     }
 
     pub(crate) fn feature_messages(&self) -> Messages<'a> {
-        self.messages(FEATURES, self.features)
+        self.messages(FEATURE, self.features)
     }
 
     pub(crate) fn budget(&self) -> Budget {
@@ -125,8 +125,8 @@ impl<'a> RawLayer<'a> {
     }
 
     /// A reader of another part of this layer's tile.
-    pub(crate) fn between(&self, start: usize, end: usize) -> Reader<'a> {
-        self.body.between(start, end)
+    pub(crate) fn at(&self, span: Span) -> Reader<'a> {
+        self.body.at(span)
     }
 
     pub(crate) fn wire_error(&self, fault: Fault) -> Error {
@@ -140,21 +140,25 @@ impl<'a> RawLayer<'a> {
         }
     }
 
-    fn messages(&self, field: u32, section: Section) -> Messages<'a> {
+    fn messages(&self, key: Key, section: Section) -> Messages<'a> {
         Messages {
-            rest: self.body.between(section.start, section.end),
-            field,
+            rest: self.body.at(section.span),
+            key,
             left: section.count,
         }
     }
 }
 
-const NAME: u32 = 1;
-const FEATURES: u32 = 2;
-const KEYS: u32 = 3;
-const VALUES: u32 = 4;
-const EXTENT: u32 = 5;
-const VERSION: u32 = 15;
+const NAME: Key = Key::length(1);
+const FEATURE: Key = Key::length(2);
+const KEY: Key = Key::length(3);
+const VALUE: Key = Key::length(4);
+const EXTENT: Key = Key::varint(5);
+const VERSION: Key = Key::varint(15);
+
+fn is_layer_field(field: u64) -> bool {
+    matches!(field, 1..=5 | 15)
+}
 
 /// What `extent` is where a layer does not say (`vector_tile.proto`).
 const DEFAULT_EXTENT: u32 = 4096;
@@ -162,19 +166,36 @@ const DEFAULT_EXTENT: u32 = 4096;
 /// Where the fields of one kind are, from the first to the last of them.
 #[derive(Clone, Copy, Debug, Default)]
 struct Section {
-    start: usize,
-    end: usize,
+    span: Span,
     count: usize,
 }
 
 impl Section {
+    /// Adds a field that begins at `start`, with its key.
     #[inline]
-    fn add(&mut self, start: usize, end: usize) {
+    fn add(&mut self, start: usize, message: Reader<'_>) {
         if self.count == 0 {
-            self.start = start;
+            self.span.start = start as u32;
         }
-        self.end = end;
+        self.span.end = message.span().end;
         self.count += 1;
+    }
+
+    /// Adds the short fields of one kind that follow each other, as most of a layer does.
+    fn add_run(&mut self, body: &mut Reader<'_>, key: Key) {
+        let mut rest = *body;
+        let mut count = 0;
+        while rest.short_message(key).is_some() {
+            count += 1;
+        }
+        if count > 0 {
+            if self.count == 0 {
+                self.span.start = body.span().start;
+            }
+            self.span.end = rest.span().start;
+            self.count += count;
+            *body = rest;
+        }
     }
 }
 
@@ -193,21 +214,27 @@ impl<'a> Fields<'a> {
     fn read(mut body: Reader<'a>) -> Result<Self, Fault> {
         let mut fields = Self::default();
         while !body.is_empty() {
-            let start = body.position();
-            let key = body.key()?;
-            match (key.field, key.wire_type) {
-                (FEATURES, WireType::Length) => {
-                    fields.features.add(start, body.message()?.end());
-                }
-                (VALUES, WireType::Length) => fields.values.add(start, body.message()?.end()),
-                (KEYS, WireType::Length) => fields.keys.add(start, body.message()?.end()),
-                (NAME, WireType::Length) => fields.name = Some(body.message()?),
-                (EXTENT, WireType::Varint) => fields.extent = Some(body.varint()? as u32),
-                (VERSION, WireType::Varint) => fields.version = Some(body.varint()? as u32),
-                _ => skip_unknown(&mut body, key, start)?,
+            fields.features.add_run(&mut body, FEATURE);
+            fields.values.add_run(&mut body, VALUE);
+            if !body.is_empty() {
+                fields.read_any(&mut body)?;
             }
         }
         Ok(fields)
+    }
+
+    fn read_any(&mut self, body: &mut Reader<'a>) -> Result<(), Fault> {
+        let start = body.position();
+        match body.key()? {
+            FEATURE => self.features.add(start, body.message()?),
+            VALUE => self.values.add(start, body.message()?),
+            KEY => self.keys.add(start, body.message()?),
+            NAME => self.name = Some(body.message()?),
+            EXTENT => self.extent = Some(body.varint()? as u32),
+            VERSION => self.version = Some(body.varint()? as u32),
+            key => body.skip(key, is_layer_field)?,
+        }
+        Ok(())
     }
 
     fn name(&self) -> Result<Option<&'a str>, Fault> {
@@ -248,101 +275,101 @@ impl<'a> RawLayer<'a> {
 }
 
 /// The payloads of one kind of field. Their framing was checked when the layer was cut.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Messages<'a> {
     rest: Reader<'a>,
-    field: u32,
+    key: Key,
     left: usize,
 }
 
 impl<'a> Iterator for Messages<'a> {
-    type Item = Result<Reader<'a>, Fault>;
+    type Item = Reader<'a>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
-            return None;
-        }
-        let message = self.next_message();
-        self.left = if message.is_ok() { self.left - 1 } else { 0 };
-        Some(message)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.left))
+        self.left = self.left.checked_sub(1)?;
+        self.rest
+            .short_message(self.key)
+            .or_else(|| self.next_message())
     }
 }
 
 impl<'a> Messages<'a> {
-    #[inline]
-    fn next_message(&mut self) -> Result<Reader<'a>, Fault> {
+    #[inline(never)]
+    fn next_message(&mut self) -> Option<Reader<'a>> {
         loop {
-            let key = self.rest.key()?;
-            if key.field == self.field && key.wire_type == WireType::Length {
-                return self.rest.message();
+            let key = self.rest.key().ok()?;
+            if key == self.key {
+                return self.rest.message().ok();
             }
-            self.rest.skip(key.wire_type)?;
+            self.rest.skip(key, |_| false).ok()?;
         }
     }
 }
 
-/// The fields of a feature, located but not decoded.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RawFeature<'a> {
-    pub tags: Option<Reader<'a>>,
+/// The fields of a feature, located but not decoded. What is absent is empty.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RawFeature {
+    pub tags: Span,
+    pub geometry: Span,
     pub geometry_type: Option<GeometryType>,
-    pub geometry: Option<Reader<'a>>,
     /// Whether there were two `tags` or two `geometry` fields.
     pub repeats: bool,
 }
 
-impl<'a> RawFeature<'a> {
-    #[inline]
-    pub(crate) fn read(mut message: Reader<'a>) -> Result<Self, Fault> {
-        let mut feature = Self {
-            tags: None,
-            geometry_type: None,
-            geometry: None,
-            repeats: false,
-        };
+const FEATURE_ID: Key = Key::varint(1);
+const FEATURE_TAGS: Key = Key::length(2);
+const FEATURE_TYPE: Key = Key::varint(3);
+const FEATURE_GEOMETRY: Key = Key::length(4);
+
+impl RawFeature {
+    /// Locates the fields of a feature.
+    #[inline(never)]
+    pub(crate) fn read(mut message: Reader<'_>) -> Result<Self, Fault> {
+        let mut feature = Self::default();
+        let (mut tags, mut geometries) = (0, 0);
         while !message.is_empty() {
-            let start = message.position();
-            let key = message.key()?;
-            match (key.field, key.wire_type) {
-                (1, WireType::Varint) => drop(message.long_varint()?),
-                (2, WireType::Length) => {
-                    feature.repeats |= feature.tags.replace(message.message()?).is_some();
+            match message.key()? {
+                FEATURE_ID => drop(message.varint()?),
+                FEATURE_TAGS => {
+                    tags += 1;
+                    feature.tags = message.message()?.span();
                 }
-                (3, WireType::Varint) => {
+                FEATURE_TYPE => {
                     feature.geometry_type = GeometryType::from_field(message.varint()? as u32);
                 }
-                (4, WireType::Length) => {
-                    feature.repeats |= feature.geometry.replace(message.message()?).is_some();
+                FEATURE_GEOMETRY => {
+                    geometries += 1;
+                    feature.geometry = message.message()?.span();
                 }
-                (1..=4, _) => {
-                    return Err(Fault {
-                        damage: Damage::WrongWireType,
-                        offset: start,
-                    });
-                }
-                _ => message.skip(key.wire_type)?,
+                key => message.skip(key, |field| (1..=4).contains(&field))?,
             }
         }
+        feature.repeats = tags > 1 || geometries > 1;
         Ok(feature)
     }
-}
 
-fn skip_unknown(body: &mut Reader<'_>, key: Key, offset: usize) -> Result<(), Fault> {
-    if matches!(key.field, NAME..=EXTENT | VERSION) {
-        return Err(Fault {
-            damage: Damage::WrongWireType,
-            offset,
-        });
+    /// Reads a feature whose fields are all there, in the order of their numbers, and short.
+    #[inline]
+    pub(crate) fn read_usual(mut message: Reader<'_>) -> Option<Self> {
+        if message.short_key()? != FEATURE_ID {
+            return None;
+        }
+        message.short_varint64()?;
+        let tags = message.short_message(FEATURE_TAGS)?.span();
+        let geometry_type = GeometryType::from_field(message.short_varint(FEATURE_TYPE)?);
+        let geometry = message.short_message(FEATURE_GEOMETRY)?.span();
+        let feature = Self {
+            tags,
+            geometry,
+            geometry_type,
+            repeats: false,
+        };
+        message.is_empty().then_some(feature)
     }
-    body.skip(key.wire_type)
 }
 
-const LAYERS: u32 = 3;
+const LAYER: Key = Key::length(3);
 
 fn for_each_layer<'a>(
     mut tile: Reader<'a>,
@@ -350,17 +377,9 @@ fn for_each_layer<'a>(
 ) -> Result<(), Error> {
     let in_tile = |fault| wire_error(None, fault);
     while !tile.is_empty() {
-        let start = tile.position();
-        let key = tile.key().map_err(in_tile)?;
-        match (key.field, key.wire_type) {
-            (LAYERS, WireType::Length) => visit(tile.message().map_err(in_tile)?)?,
-            (LAYERS, _) => {
-                return Err(in_tile(Fault {
-                    damage: Damage::WrongWireType,
-                    offset: start,
-                }));
-            }
-            _ => tile.skip(key.wire_type).map_err(in_tile)?,
+        match tile.key().map_err(in_tile)? {
+            LAYER => visit(tile.message().map_err(in_tile)?)?,
+            key => tile.skip(key, |field| field == 3).map_err(in_tile)?,
         }
     }
     Ok(())
@@ -409,14 +428,14 @@ fn remove_repeated_names(layers: &mut Vec<RawLayer<'_>>) -> usize {
 pub(crate) fn as_str(message: Reader<'_>) -> Result<&str, Fault> {
     str::from_utf8(message.bytes()).map_err(|error| Fault {
         damage: Damage::Utf8,
-        offset: message.position() + error.valid_up_to(),
+        offset: (message.position() + error.valid_up_to()) as u32,
     })
 }
 
 fn wire_error(layer: Option<&str>, fault: Fault) -> Error {
     Error::Wire {
         layer: layer.map(str::to_owned),
-        offset: fault.offset,
+        offset: fault.offset as usize,
         damage: fault.damage,
     }
 }

@@ -10,8 +10,8 @@
 //! It does not know degrees (a [`TileFrame`] says where the tile lies), nor what the attributes
 //! mean, nor where tiles come from.
 //!
-//! The feature `oracle` adds [`writer`], which makes tiles, and [`reference`](mod@reference), a
-//! slow and literal decoder that the fast one is tested against.
+//! The feature `oracle` adds the module `writer`, which makes tiles, and the module `reference`,
+//! a slow and literal decoder that the fast one is tested against.
 #![forbid(unsafe_code)]
 
 pub use crate::bits::Bits;

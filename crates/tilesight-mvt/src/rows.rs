@@ -13,11 +13,11 @@ use crate::error::FeatureBreach;
 use crate::geometry::Unreadable;
 use crate::layer::as_str;
 use crate::strings::Strings;
-use crate::tables::{Kind, NO_COLUMN, Tables, string_span};
+use crate::tables::{Kind, Tables, string_span};
 use crate::wire::Reader;
 
 /// How many rows wait until their values are looked up; a multiple of 64.
-const CAPACITY: usize = 512;
+pub(crate) const CAPACITY: usize = 512;
 
 /// No value. Beyond every table, for a tile has less than 4 GiB.
 const ABSENT: u32 = u32::MAX;
@@ -54,52 +54,64 @@ impl Rows {
 
     /// Sorts the tags of a feature into a row, which is not counted before [`push`](Self::push).
     ///
-    /// 4.4 is checked for all pairs, also those whose key is not in the schema.
+    /// This is for what nearly all are: of short pairs within the tables, no key twice.
+    /// Otherwise it may leave a part of them behind.
     #[inline]
+    pub(crate) fn read_usual_tags(&mut self, tags: Reader<'_>, tables: &Tables) -> Option<()> {
+        let mut rest = tags;
+        let mut seen = 0_u64;
+        while !rest.is_empty() {
+            let (key, value) = rest.short_pair()?;
+            let bit = 1_u64.checked_shl(key)?;
+            let column = tables.column(key)?;
+            if seen & bit != 0 || value as usize >= tables.value_count() {
+                return None;
+            }
+            seen |= bit;
+            self.set(column, value);
+        }
+        Some(())
+    }
+
+    /// Sorts any tags into a row.
+    ///
+    /// 4.4 is checked for all pairs, also those whose key is not in the schema.
     pub(crate) fn read_tags(
         &mut self,
         tags: Reader<'_>,
         version: u32,
         tables: &Tables,
+        budget: &mut Budget,
     ) -> Result<(), Unreadable> {
+        self.keys.clear();
+        budget.reserve(&mut self.keys, tags.len() / 2)?;
         let mut rest = tags;
-        let mut next_key = 0;
-        let mut ordered = true;
         while !rest.is_empty() {
-            let key = rest.varint()? as u32;
+            let key = rest.varint32()?;
             if rest.is_empty() {
                 // 4.4 "A feature MUST have an even number of tag fields."
                 return Err(FeatureBreach::OddTags.into());
             }
-            let value = rest.long_varint()? as u32;
-            ordered &= key >= next_key;
-            next_key = key.saturating_add(1);
-            let Some(column) = tables.column(key) else {
-                return Err(FeatureBreach::TagOutOfRange.into());
-            };
+            let value = rest.varint32()?;
+            // 4.4 "MUST NOT contain a key index or value index greater than or equal to the
+            // number of elements in the layer's keys or values set"
+            let column = tables.column(key).ok_or(FeatureBreach::TagOutOfRange)?;
             if value as usize >= tables.value_count() {
                 return Err(FeatureBreach::TagOutOfRange.into());
             }
-            if column != NO_COLUMN {
-                self.indices[column as usize * CAPACITY + self.len] = value;
-            }
+            self.keys.push(key);
+            self.set(column, value);
         }
         // Version 1 has no rule about keys that occur twice: the last one counts.
-        if ordered || version == 1 {
+        if version == 1 {
             Ok(())
         } else {
-            self.check_unique_keys(tags)
+            self.check_unique_keys()
         }
     }
 
     /// 4.4 "Every key index MUST be unique within that feature"
-    #[cold]
-    fn check_unique_keys(&mut self, mut tags: Reader<'_>) -> Result<(), Unreadable> {
-        self.keys.clear();
-        while !tags.is_empty() {
-            self.keys.push(tags.varint()? as u32);
-            tags.varint()?;
-        }
+    fn check_unique_keys(&mut self) -> Result<(), Unreadable> {
         self.keys.sort_unstable();
         let repeats = self.keys.windows(2).any(|pair| pair[0] == pair[1]);
         if repeats {
@@ -109,9 +121,20 @@ impl Rows {
         }
     }
 
-    /// Takes back what [`read_tags`](Self::read_tags) wrote.
+    /// Sets the value of a column, which is out of range for a key that is not in the schema.
+    #[inline]
+    fn set(&mut self, column: u32, value: u32) {
+        if let Some(index) = self.indices.get_mut(column as usize + self.len) {
+            *index = value;
+        }
+    }
+
+    /// Takes back the tags of a row that is not counted.
     #[cold]
     pub(crate) fn discard(&mut self) {
+        if self.is_full() {
+            return;
+        }
         let len = self.len;
         self.indices
             .iter_mut()
@@ -286,10 +309,7 @@ impl Lookup<'_, '_> {
     /// The content of a string value, and nothing for others.
     fn string(&self, kind: Kind, bits: u64) -> &[u8] {
         match kind {
-            Kind::String => {
-                let (start, end) = string_span(bits);
-                self.tile.between(start, end).bytes()
-            }
+            Kind::String => self.tile.at(string_span(bits)).bytes(),
             Kind::Interned => self.strings.get(bits as u32).unwrap_or_default().as_bytes(),
             _ => &[],
         }
@@ -297,8 +317,7 @@ impl Lookup<'_, '_> {
 
     #[cold]
     fn intern(&mut self, index: u32, bits: u64) -> Result<u32, Unreadable> {
-        let (start, end) = string_span(bits);
-        let string = as_str(self.tile.between(start, end))?;
+        let string = as_str(self.tile.at(string_span(bits)))?;
         self.budget.charge(Strings::cost(string.len()))?;
         let text = self.strings.intern(string);
         self.tables.set_interned(index, text);

@@ -3,19 +3,20 @@
 use crate::budget::{Budget, Exhausted};
 use crate::geometry::{GeometryType, Needs};
 
-/// Positions of all rows, vertices of those that are not points.
+/// Positions of all rows, types and vertices of those that are not points.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shapes {
     pub x: Vec<u32>,
     pub y: Vec<u32>,
-    pub types: Vec<GeometryType>,
     pub lines: Lines,
 }
 
 /// The vertices of lines and rings, in three levels: rows have parts, parts have vertices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
-    /// For each row the number of parts up to its end; shorter than the rows when points follow.
+    /// Shorter than the rows when points follow.
+    types: Vec<GeometryType>,
+    /// For each row the number of parts up to its end; as long as `types`.
     row_ends: Vec<u32>,
     /// For each part the number of vertices up to its end.
     part_ends: Vec<u32>,
@@ -37,6 +38,10 @@ impl Lines {
     pub fn parts(&self, row: usize) -> impl ExactSizeIterator<Item = Part<'_>> {
         let start = row.checked_sub(1).map_or(0, |before| self.row_end(before));
         (start..self.row_end(row)).map(|part| self.part(part))
+    }
+
+    pub(crate) fn geometry_type(&self, row: usize) -> GeometryType {
+        self.types.get(row).copied().unwrap_or(GeometryType::Point)
     }
 
     /// The vertices of all parts of all rows.
@@ -82,6 +87,7 @@ impl Shapes {
             parts: 0,
             vertices: 0,
         });
+        self.lines.types.clear();
         self.lines.row_ends.clear();
     }
 
@@ -91,21 +97,25 @@ impl Shapes {
 
     pub(crate) fn byte_len(&self) -> usize {
         let Lines {
+            types,
             row_ends,
             part_ends,
             x,
             y,
         } = &self.lines;
-        let words =
-            [&self.x, &self.y, row_ends, part_ends, x, y].map(|words| size_of_val(&words[..]));
-        words.iter().sum::<usize>() + size_of_val(&self.types[..])
+        let words = [&self.x, &self.y, row_ends, part_ends, x, y];
+        words
+            .iter()
+            .map(|words| size_of_val(&words[..]))
+            .sum::<usize>()
+            + size_of_val(&types[..])
     }
 
     pub(crate) fn reserve(&mut self, needs: Needs, budget: &mut Budget) -> Result<(), Exhausted> {
         budget.reserve(&mut self.x, needs.rows)?;
         budget.reserve(&mut self.y, needs.rows)?;
-        budget.reserve(&mut self.types, needs.rows)?;
         if needs.parts > 0 {
+            budget.reserve(&mut self.lines.types, needs.rows)?;
             budget.reserve(&mut self.lines.row_ends, needs.rows)?;
         }
         budget.reserve(&mut self.lines.part_ends, needs.parts)?;
@@ -122,12 +132,15 @@ impl Shapes {
         }
     }
 
+    pub(crate) fn rows_since(&self, mark: &Mark) -> usize {
+        self.x.len() - mark.rows
+    }
+
     /// Takes back what was pushed since the mark.
     #[cold]
     pub(crate) fn truncate(&mut self, mark: &Mark) {
         self.x.truncate(mark.rows);
         self.y.truncate(mark.rows);
-        self.types.truncate(mark.rows);
         self.lines.part_ends.truncate(mark.parts);
         self.lines.x.truncate(mark.vertices);
         self.lines.y.truncate(mark.vertices);
@@ -138,7 +151,6 @@ impl Shapes {
     pub(crate) fn push_point(&mut self, x: u32, y: u32) {
         self.x.push(x);
         self.y.push(y);
-        self.types.push(GeometryType::Point);
     }
 
     #[inline]
@@ -153,11 +165,12 @@ impl Shapes {
 
     /// Makes a row of the parts since the mark; its position is the first vertex.
     pub(crate) fn end_row(&mut self, mark: &Mark, geometry_type: GeometryType) {
-        // Points before this row have no parts.
+        // The rows between the last one with parts and this one are points.
+        self.lines.types.resize(self.x.len(), GeometryType::Point);
+        self.lines.types.push(geometry_type);
         self.lines.row_ends.resize(self.x.len(), mark.parts as u32);
         self.lines.row_ends.push(self.lines.part_ends.len() as u32);
         self.x.push(self.lines.x[mark.vertices]);
         self.y.push(self.lines.y[mark.vertices]);
-        self.types.push(geometry_type);
     }
 }

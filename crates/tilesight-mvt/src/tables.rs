@@ -2,19 +2,20 @@
 
 use crate::budget::Budget;
 use crate::budget::Exhausted;
-use crate::error::{Damage, Error, LayerBreach};
+use crate::error::{Error, LayerBreach};
 use crate::layer::RawLayer;
+use crate::rows;
 use crate::schema::LayerSchema;
-use crate::wire::{Fault, Reader, WireType, zigzag64};
+use crate::wire::{Fault, Key, Reader, Span, zigzag64};
 
-/// No column: the key is not in the schema.
-pub(crate) const NO_COLUMN: u32 = u32::MAX;
+/// Beyond all columns, for a key that is not in the schema.
+const NOWHERE: u32 = u32::MAX / 2;
 
 /// Which of the seven types a value has; `sint64` is `Int` here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
-    /// The bits are an offset in the tile (upper half) and a length (lower half).
+    /// The bits are the start (upper half) and the end (lower half) of the bytes in the tile.
     String,
     /// The bits are the index of an interned string.
     Interned,
@@ -29,7 +30,7 @@ pub(crate) enum Kind {
 /// The tables of one layer, ready to be looked up by the tags of its features.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
-    /// For each key its column, or [`NO_COLUMN`].
+    /// For each key where its column begins in [`Rows`](crate::rows::Rows), or [`NOWHERE`].
     key_columns: Vec<u32>,
     kinds: Vec<Kind>,
     bits: Vec<u64>,
@@ -45,15 +46,19 @@ impl Tables {
         self.clear();
         self.reserve(layer, budget)
             .map_err(|exhausted| layer.memory_error(exhausted))?;
-        for key in layer.key_messages() {
-            let key = key.map_err(|fault| layer.wire_error(fault))?;
-            self.key_columns.push(column_of(key.bytes(), schema));
-        }
-        for message in layer.value_messages() {
-            let message = message.map_err(|fault| layer.wire_error(fault))?;
-            let (kind, bits) = read_value(message).map_err(|broken| broken.at(layer, message))?;
-            self.kinds.push(kind);
-            self.bits.push(bits);
+        self.key_columns.extend(
+            layer
+                .key_messages()
+                .map(|key| column_of(key.bytes(), schema)),
+        );
+        self.kinds.resize(layer.value_count(), Kind::Bool);
+        self.bits.resize(layer.value_count(), 0);
+        let entries = self.kinds.iter_mut().zip(&mut self.bits);
+        for (message, (kind, bits)) in layer.value_messages().zip(entries) {
+            (*kind, *bits) = match read_usual_value(message) {
+                Some(value) => value,
+                None => read_any_value(message).map_err(|broken| broken.at(layer, message))?,
+            };
         }
         Ok(())
     }
@@ -64,7 +69,7 @@ impl Tables {
         self.bits.clear();
     }
 
-    /// The column of a key; `None` beyond the table.
+    /// Where the column of a key begins; `None` beyond the table.
     #[inline]
     pub(crate) fn column(&self, key: u32) -> Option<u32> {
         self.key_columns.get(key as usize).copied()
@@ -95,10 +100,12 @@ impl Tables {
     }
 }
 
-/// The bytes of a value of kind [`Kind::String`].
-pub(crate) fn string_span(bits: u64) -> (usize, usize) {
-    let start = (bits >> 32) as usize;
-    (start, start + (bits & 0xffff_ffff) as usize)
+/// Where the content of a value of kind [`Kind::String`] is.
+pub(crate) fn string_span(bits: u64) -> Span {
+    Span {
+        start: (bits >> 32) as u32,
+        end: bits as u32,
+    }
 }
 
 fn column_of(key: &[u8], schema: &LayerSchema<'_>) -> u32 {
@@ -106,7 +113,7 @@ fn column_of(key: &[u8], schema: &LayerSchema<'_>) -> u32 {
         .keys
         .iter()
         .position(|(name, _)| name.as_bytes() == key);
-    column.map_or(NO_COLUMN, |column| column as u32)
+    column.map_or(NOWHERE, |column| (column * rows::CAPACITY) as u32)
 }
 
 enum BrokenValue {
@@ -134,43 +141,59 @@ impl From<Fault> for BrokenValue {
     }
 }
 
-/// 4.1 "A value MUST contain exactly one of these optional fields"; others are passed over.
+const STRING: Key = Key::length(1);
+const FLOAT: Key = Key::fixed32(2);
+const DOUBLE: Key = Key::fixed64(3);
+const INT: Key = Key::varint(4);
+const UINT: Key = Key::varint(5);
+const SINT: Key = Key::varint(6);
+const BOOL: Key = Key::varint(7);
+
+/// Reads a value that is one short field and nothing else.
 #[inline]
-fn read_value(mut message: Reader<'_>) -> Result<(Kind, u64), BrokenValue> {
+fn read_usual_value(mut message: Reader<'_>) -> Option<(Kind, u64)> {
+    let value = match message.short_key()? {
+        INT => (Kind::Int, message.short_varint64()?),
+        DOUBLE => (Kind::Double, message.fixed64().ok()?),
+        _ => return None,
+    };
+    message.is_empty().then_some(value)
+}
+
+/// 4.1 "A value MUST contain exactly one of these optional fields"; others are passed over.
+#[inline(never)]
+fn read_any_value(mut message: Reader<'_>) -> Result<(Kind, u64), BrokenValue> {
     let mut value = None;
     while !message.is_empty() {
-        let start = message.position();
-        let key = message.key()?;
-        let read = match (key.field, key.wire_type) {
-            (1, WireType::Length) => (Kind::String, span_bits(message.message()?)),
-            (2, WireType::Fixed32) => (
-                Kind::Float,
-                f64::from(f32::from_bits(message.fixed32()?)).to_bits(),
-            ),
-            (3, WireType::Fixed64) => (Kind::Double, message.fixed64()?),
-            (4, WireType::Varint) => (Kind::Int, message.long_varint()?),
-            (5, WireType::Varint) => (Kind::Uint, message.long_varint()?),
-            (6, WireType::Varint) => (Kind::Int, zigzag64(message.long_varint()?) as u64),
-            (7, WireType::Varint) => (Kind::Bool, u64::from(message.varint()? != 0)),
-            (1..=7, _) => {
-                return Err(Fault {
-                    damage: Damage::WrongWireType,
-                    offset: start,
-                }
-                .into());
-            }
-            _ => {
-                message.skip(key.wire_type)?;
-                continue;
-            }
-        };
-        if value.replace(read).is_some() {
+        if let Some(read) = read_field(&mut message)?
+            && value.replace(read).is_some()
+        {
             return Err(BrokenValue::NotOneValue);
         }
     }
     value.ok_or(BrokenValue::NotOneValue)
 }
 
-fn span_bits(string: Reader<'_>) -> u64 {
-    (string.position() as u64) << 32 | string.len() as u64
+/// Reads one field of a value; `None` if it is not one of the seven.
+fn read_field(message: &mut Reader<'_>) -> Result<Option<(Kind, u64)>, Fault> {
+    Ok(Some(match message.key()? {
+        STRING => (Kind::String, span_bits(message.message()?.span())),
+        FLOAT => (
+            Kind::Float,
+            f64::from(f32::from_bits(message.fixed32()?)).to_bits(),
+        ),
+        DOUBLE => (Kind::Double, message.fixed64()?),
+        INT => (Kind::Int, message.varint()?),
+        UINT => (Kind::Uint, message.varint()?),
+        SINT => (Kind::Int, zigzag64(message.varint()?) as u64),
+        BOOL => (Kind::Bool, u64::from(message.varint()? != 0)),
+        key => {
+            message.skip(key, |field| (1..=7).contains(&field))?;
+            return Ok(None);
+        }
+    }))
+}
+
+fn span_bits(string: Span) -> u64 {
+    u64::from(string.start) << 32 | u64::from(string.end)
 }

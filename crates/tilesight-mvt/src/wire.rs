@@ -1,28 +1,60 @@
 //! Varints, tags, lengths: the only file that knows protobuf.
+//!
+//! There are two ways to read each thing. The plain way takes whatever protobuf allows and says
+//! what is wrong with the rest. The short way, for what nearly every byte of a tile belongs to,
+//! loads a word and looks at all of its bytes at once; it gives `None` for anything longer or
+//! broken, and the caller then starts again the plain way. It never yields an error by itself:
+//! a result that is either a value or a fault does not stay in registers.
+#![expect(
+    clippy::inline_always,
+    reason = "a call for each varint doubles the time of a tile"
+)]
 
 use crate::error::Damage;
 
-/// How the payload of a field is laid out.
+/// What stands before a payload: the number of the field and its wire type, in one integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WireType {
-    Varint,
-    Fixed64,
-    Length,
-    Fixed32,
+pub(crate) struct Key(u64);
+
+const VARINT: u64 = 0;
+const FIXED64: u64 = 1;
+const LENGTH: u64 = 2;
+const FIXED32: u64 = 5;
+
+impl Key {
+    pub(crate) const fn varint(field: u32) -> Self {
+        Self((field as u64) << 3 | VARINT)
+    }
+
+    pub(crate) const fn fixed64(field: u32) -> Self {
+        Self((field as u64) << 3 | FIXED64)
+    }
+
+    pub(crate) const fn length(field: u32) -> Self {
+        Self((field as u64) << 3 | LENGTH)
+    }
+
+    pub(crate) const fn fixed32(field: u32) -> Self {
+        Self((field as u64) << 3 | FIXED32)
+    }
+
+    fn field(self) -> u64 {
+        self.0 >> 3
+    }
 }
 
-/// What stands before a payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key {
-    pub field: u32,
-    pub wire_type: WireType,
+/// A stretch of a tile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub start: u32,
+    pub end: u32,
 }
 
 /// Damage, and the byte where it was noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub damage: Damage,
-    pub offset: usize,
+    pub offset: u32,
 }
 
 /// Reads one message, or one packed field, inside a tile.
@@ -41,6 +73,7 @@ pub(crate) struct Reader<'a> {
 const CONTINUES: u64 = 0x8080_8080_8080_8080;
 
 impl<'a> Reader<'a> {
+    /// `tile` has less than 4 GiB.
     pub(crate) fn new(tile: &'a [u8]) -> Self {
         Self {
             tile,
@@ -49,13 +82,23 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A reader over the same tile between two offsets, which must lie in it, in this order.
-    pub(crate) fn between(self, position: usize, end: usize) -> Self {
-        debug_assert!(position <= end && end <= self.tile.len());
+    /// A reader over another part of the same tile.
+    #[inline]
+    pub(crate) fn at(self, span: Span) -> Self {
+        debug_assert!(span.start <= span.end && span.end as usize <= self.tile.len());
         Self {
-            tile: self.tile,
-            position,
-            end,
+            position: span.start as usize,
+            end: span.end as usize,
+            ..self
+        }
+    }
+
+    /// The part of the tile that is left to read.
+    #[inline]
+    pub(crate) fn span(&self) -> Span {
+        Span {
+            start: self.position as u32,
+            end: self.end as u32,
         }
     }
 
@@ -74,74 +117,36 @@ impl<'a> Reader<'a> {
         self.position
     }
 
-    pub(crate) fn end(&self) -> usize {
-        self.end
-    }
-
     /// What is left of this message.
     pub(crate) fn bytes(&self) -> &'a [u8] {
         &self.tile[self.position..self.end]
     }
 
-    /// Reads the number and the wire type of the next field.
+    /// Reads what stands before a field. It is not checked before it is [skipped](Self::skip).
     #[inline]
     pub(crate) fn key(&mut self) -> Result<Key, Fault> {
-        let offset = self.position;
-        let key = self.varint()?;
-        let field = key >> 3;
-        if field == 0 || key > u64::from(u32::MAX) {
-            return Err(Fault {
-                damage: Damage::FieldNumber,
-                offset,
-            });
-        }
-        let wire_type = match key & 7 {
-            0 => WireType::Varint,
-            1 => WireType::Fixed64,
-            2 => WireType::Length,
-            5 => WireType::Fixed32,
-            _ => {
-                return Err(Fault {
-                    damage: Damage::UnknownWireType,
-                    offset,
-                });
-            }
-        };
-        Ok(Key {
-            field: field as u32,
-            wire_type,
-        })
+        self.varint().map(Key)
     }
 
-    /// Reads a varint that is most often a single byte.
+    /// Reads a varint.
     #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, Fault> {
-        match self.bytes().first() {
-            Some(&byte) if byte < 0x80 => {
-                self.position += 1;
-                Ok(u64::from(byte))
-            }
-            _ => self.long_varint(),
+        if let Some(&byte) = self.bytes().first()
+            && byte < 0x80
+        {
+            self.position += 1;
+            return Ok(u64::from(byte));
         }
+        self.varint_by_bytes()
     }
 
-    /// Reads a varint whose length is hard to foretell, without a branch on it.
+    /// Reads an integer of a packed field.
     #[inline]
-    pub(crate) fn long_varint(&mut self) -> Result<u64, Fault> {
-        let Some(word) = self.word() else {
-            return self.varint_by_bytes();
-        };
-        let stops = !word & CONTINUES;
-        if stops == 0 {
-            return self.varint_by_bytes();
+    pub(crate) fn varint32(&mut self) -> Result<u32, Fault> {
+        match self.short_varint32() {
+            Some(value) => Ok(value),
+            None => self.varint_by_bytes().map(|value| value as u32),
         }
-        let position = self.position + (stops.trailing_zeros() as usize).div_ceil(8);
-        if position > self.end {
-            return Err(self.truncated());
-        }
-        self.position = position;
-        // All bits up to the one that stops the varint.
-        Ok(join_groups(word & (stops ^ (stops - 1))))
     }
 
     /// Reads the payload of a length-delimited field.
@@ -151,12 +156,114 @@ impl<'a> Reader<'a> {
         if len > self.len() as u64 {
             return Err(self.truncated());
         }
-        let message = Reader {
-            end: self.position + len as usize,
+        let position = self.position;
+        self.position += len as usize;
+        Ok(Reader {
+            position,
+            end: self.position,
             ..*self
-        };
-        self.position = message.end;
-        Ok(message)
+        })
+    }
+
+    /// Reads a varint of up to four bytes, without a branch on its length; otherwise it reads
+    /// nothing.
+    #[inline(always)]
+    pub(crate) fn short_varint32(&mut self) -> Option<u32> {
+        let (value, len) = low_varint(self.word()? as u32);
+        let position = self.position + len;
+        if len == 0 || position > self.end {
+            return None;
+        }
+        self.position = position;
+        Some(value)
+    }
+
+    /// Reads a varint of up to eight bytes, without a branch on its length; otherwise it reads
+    /// nothing.
+    #[inline(always)]
+    pub(crate) fn short_varint64(&mut self) -> Option<u64> {
+        let word = self.word()?;
+        let stops = !word & CONTINUES;
+        let position = self.position + (stops.trailing_zeros() as usize + 1) / 8;
+        if stops == 0 || position > self.end {
+            return None;
+        }
+        self.position = position;
+        // All bits up to the one that stops the varint.
+        Some(join_groups(word & (stops ^ (stops - 1))))
+    }
+
+    /// Reads two integers of a packed field, if the first takes one byte and the second up to
+    /// four; otherwise it reads nothing.
+    #[inline(always)]
+    pub(crate) fn short_pair(&mut self) -> Option<(u32, u32)> {
+        let word = self.word()?;
+        let (second, len) = low_varint((word >> 8) as u32);
+        let position = self.position + 1 + len;
+        if word & 0x80 != 0 || len == 0 || position > self.end {
+            return None;
+        }
+        self.position = position;
+        Some((word as u32 & 0x7f, second))
+    }
+
+    /// Reads three integers of a packed field, if they are all there is, the first takes one byte,
+    /// the others up to four, and all together eight.
+    #[inline(always)]
+    pub(crate) fn short_triple(&self) -> Option<(u32, u32, u32)> {
+        let word = self.word()?;
+        let (second, second_len) = low_varint((word >> 8) as u32);
+        let (third, third_len) = low_varint((word >> 8 >> (8 * second_len)) as u32);
+        let is_short = word & 0x80 == 0 && second_len > 0 && third_len > 0;
+        let is_all = 1 + second_len + third_len == self.len();
+        (is_short && is_all && self.len() <= 8).then_some((word as u32 & 0x7f, second, third))
+    }
+
+    /// Reads any key of one byte; otherwise it reads nothing.
+    #[inline(always)]
+    pub(crate) fn short_key(&mut self) -> Option<Key> {
+        let byte = *self.tile.get(self.position)?;
+        if byte >= 0x80 || self.position >= self.end {
+            return None;
+        }
+        self.position += 1;
+        Some(Key(u64::from(byte)))
+    }
+
+    /// Reads a field that is this message, if its length takes one byte; otherwise it reads
+    /// nothing. The key is one of those that take one byte.
+    #[inline(always)]
+    pub(crate) fn short_message(&mut self, key: Key) -> Option<Reader<'a>> {
+        debug_assert!(key.0 < 0x80);
+        let head = self.tile.get(self.position..)?.first_chunk::<2>()?;
+        let head = u16::from_le_bytes(*head);
+        let position = self.position + 2;
+        let end = position + usize::from(head >> 8);
+        // The key, and no further byte of the length.
+        if u64::from(head & 0x80ff) != key.0 || end > self.end {
+            return None;
+        }
+        self.position = end;
+        Some(Reader {
+            position,
+            end,
+            ..*self
+        })
+    }
+
+    /// Reads a field that is this varint, if its value takes one byte; otherwise it reads nothing.
+    /// The key is one of those that take one byte.
+    #[inline(always)]
+    pub(crate) fn short_varint(&mut self, key: Key) -> Option<u32> {
+        debug_assert!(key.0 < 0x80);
+        let field = self.tile.get(self.position..)?.first_chunk::<2>()?;
+        let field = u16::from_le_bytes(*field);
+        let position = self.position + 2;
+        if u64::from(field & 0x80ff) != key.0 || position > self.end {
+            return None;
+        }
+        self.position = position;
+        Some(u32::from(field >> 8))
     }
 
     #[inline]
@@ -169,14 +276,24 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// Passes over the payload of a field that is of no interest.
-    #[inline]
-    pub(crate) fn skip(&mut self, wire_type: WireType) -> Result<(), Fault> {
-        match wire_type {
-            WireType::Varint => self.long_varint().map(drop),
-            WireType::Fixed64 => self.fixed64().map(drop),
-            WireType::Length => self.message().map(drop),
-            WireType::Fixed32 => self.fixed32().map(drop),
+    /// Passes over a field that is of no interest.
+    ///
+    /// The fields that `known` tells are of interest: that one of them comes here means that its
+    /// wire type is another than it should be.
+    #[inline(never)]
+    pub(crate) fn skip(&mut self, key: Key, known: impl Fn(u64) -> bool) -> Result<(), Fault> {
+        if key.field() == 0 || key.0 > u64::from(u32::MAX) {
+            return Err(self.fault(Damage::FieldNumber));
+        }
+        if known(key.field()) {
+            return Err(self.fault(Damage::WrongWireType));
+        }
+        match key.0 & 7 {
+            VARINT => self.varint().map(drop),
+            FIXED64 => self.fixed64().map(drop),
+            LENGTH => self.message().map(drop),
+            FIXED32 => self.fixed32().map(drop),
+            _ => Err(self.fault(Damage::UnknownWireType)),
         }
     }
 
@@ -184,12 +301,12 @@ impl<'a> Reader<'a> {
     pub(crate) fn fault(&self, damage: Damage) -> Fault {
         Fault {
             damage,
-            offset: self.position,
+            offset: self.position as u32,
         }
     }
 
     /// Eight bytes from here, which may reach beyond this message but not beyond the tile.
-    #[inline]
+    #[inline(always)]
     fn word(&self) -> Option<u64> {
         let bytes = self.tile.get(self.position..)?.first_chunk::<8>()?;
         Some(u64::from_le_bytes(*bytes))
@@ -244,11 +361,132 @@ pub(crate) fn zigzag32(value: u32) -> i32 {
     (value >> 1) as i32 ^ -((value & 1) as i32)
 }
 
+/// The varint that begins in the lowest byte, and its length; 0 if it has more than four bytes.
+#[inline(always)]
+fn low_varint(bytes: u32) -> (u32, usize) {
+    let stops = !bytes & CONTINUES as u32;
+    // Without a stop there are 32 zeros, and (32 + 1) / 8 would be 4.
+    let len = if stops == 0 {
+        0
+    } else {
+        (stops.trailing_zeros() as usize + 1) / 8
+    };
+    let by_7 = bytes & (stops ^ stops.wrapping_sub(1)) & 0x7f7f_7f7f;
+    let by_14 = (by_7 & 0x007f_007f) | ((by_7 & 0x7f00_7f00) >> 1);
+    ((by_14 & 0x3fff) | ((by_14 & 0x3fff_0000) >> 2), len)
+}
+
 /// Joins the lower seven bits of each byte.
-#[inline]
+#[inline(always)]
 fn join_groups(bytes: u64) -> u64 {
     let by_7 = bytes & 0x7f7f_7f7f_7f7f_7f7f;
     let by_14 = (by_7 & 0x007f_007f_007f_007f) | ((by_7 & 0x7f00_7f00_7f00_7f00) >> 1);
     let by_28 = (by_14 & 0x0000_3fff_0000_3fff) | ((by_14 & 0x3fff_0000_3fff_0000) >> 2);
     (by_28 & 0x0fff_ffff) | ((by_28 & 0x0fff_ffff_0000_0000) >> 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A reader of a message that other bytes of the tile follow.
+    fn reader(tile: &[u8], len: usize) -> Reader<'_> {
+        Reader {
+            tile,
+            position: 0,
+            end: len.min(tile.len()),
+        }
+    }
+
+    /// Runs of continued and of final bytes, so that varints of all lengths occur.
+    fn varint_bytes() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![0..0x80_u8, 0x80..=0xff_u8, 0x80..=0xff_u8];
+        proptest::collection::vec(byte, 0..24)
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_ways_agree_with_the_plain_one(tile in varint_bytes(), len in 0..24_usize) {
+            let plain = |mut reader: Reader<'_>| {
+                reader.varint_by_bytes().map(|value| (value, reader.position)).ok()
+            };
+            let start = reader(&tile, len);
+            let expected = plain(start);
+
+            let mut rest = start;
+            if let Some(value) = rest.short_varint64() {
+                prop_assert_eq!(expected, Some((value, rest.position)));
+            }
+            let mut rest = start;
+            if let Some(value) = rest.short_varint32() {
+                prop_assert_eq!(expected, Some((u64::from(value), rest.position)));
+            }
+            let mut rest = start;
+            prop_assert_eq!(expected, rest.varint().map(|value| (value, rest.position)).ok());
+            let mut rest = start;
+            if let Some((first, second)) = rest.short_pair() {
+                let (value, position) = expected.unwrap();
+                prop_assert_eq!(value, u64::from(first));
+                let second = (u64::from(second), rest.position);
+                prop_assert_eq!(plain(Reader { position, ..start }), Some(second));
+            }
+        }
+
+        #[test]
+        fn a_short_triple_is_three_varints_and_no_more(tile in varint_bytes(), len in 0..24_usize) {
+            let start = reader(&tile, len);
+            if let Some((first, second, third)) = start.short_triple() {
+                let mut rest = start;
+                for value in [first, second, third] {
+                    prop_assert_eq!(rest.varint_by_bytes().unwrap(), u64::from(value));
+                }
+                prop_assert!(rest.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn short_things_are_read_the_short_way() {
+        let tile = [0x0a, 0x02, 9, 9, 0x96, 0x01, 5, 0x96, 0x01, 0, 0, 0, 0, 0];
+        let mut message = reader(&tile, tile.len());
+        let two = message
+            .short_message(Key::length(1))
+            .map(|message| message.bytes().to_vec());
+        assert_eq!(two, Some(vec![9, 9]));
+        assert_eq!(message.short_varint32(), Some(150));
+        assert_eq!(message.short_pair(), Some((5, 150)));
+        let triple = Reader {
+            end: 9,
+            ..Reader {
+                position: 6,
+                ..message
+            }
+        };
+        assert_eq!(triple.short_triple(), None);
+    }
+
+    #[test]
+    fn ten_bytes_hold_64_bits_and_no_more() {
+        let mut bytes = vec![0xff; 9];
+        bytes.push(1);
+        assert_eq!(Reader::new(&bytes).varint(), Ok(u64::MAX));
+        bytes[9] = 2;
+        let fault = Fault {
+            damage: Damage::OverlongVarint,
+            offset: 0,
+        };
+        assert_eq!(Reader::new(&bytes).varint(), Err(fault));
+        let fault = Fault {
+            damage: Damage::Truncated,
+            offset: 0,
+        };
+        assert_eq!(Reader::new(&bytes[..9]).varint(), Err(fault));
+    }
+
+    #[test]
+    fn zigzag_is_undone_at_its_limits() {
+        assert_eq!([0, 1, 2, u32::MAX].map(zigzag32), [0, -1, 1, i32::MIN]);
+        assert_eq!([0, 1, 2, u64::MAX].map(zigzag64), [0, -1, 1, i64::MIN]);
+    }
 }

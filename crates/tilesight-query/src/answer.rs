@@ -2,8 +2,9 @@
 //! where it is that of the distance.
 
 use std::ops::Range;
+use std::slice;
 
-use crate::index::{Hit, Sink, bits};
+use crate::index::{Hit, Sink};
 
 /// Rows in the order of an answer.
 #[derive(Debug, Clone)]
@@ -37,14 +38,24 @@ impl Answer {
         }
     }
 
+    /// The rows.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = u32> + Clone + '_ {
+        let (rows, hits) = self.parts();
+        rows.chain(hits.iter().map(|hit| hit.row))
+    }
+
     /// The rows, and where each lies from the target if there is one.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Option<Hit>)> + Clone + '_ {
-        let (rows, hits) = match self {
-            Self::Rows(rows) => (rows.runs.as_slice(), [].as_slice()),
-            Self::Hits(hits) => ([].as_slice(), hits.as_slice()),
-        };
-        let rows = rows.iter().flat_map(Run::rows).map(|row| (row, None));
-        rows.chain(hits.iter().map(|hit| (hit.row, Some(*hit))))
+        let (rows, hits) = self.parts();
+        let hits = hits.iter().map(|hit| (hit.row, Some(*hit)));
+        rows.map(|row| (row, None)).chain(hits)
+    }
+
+    fn parts(&self) -> (Rows<'_>, &[Hit]) {
+        match self {
+            Self::Rows(rows) => (rows.iter(), &[]),
+            Self::Hits(hits) => (Rows::default(), hits),
+        }
     }
 }
 
@@ -55,6 +66,7 @@ pub(crate) struct RowSet {
     len: u64,
 }
 
+/// Neighbouring rows, at least one.
 #[derive(Debug, Clone)]
 enum Run {
     Range { first: u32, beyond: u32 },
@@ -62,12 +74,12 @@ enum Run {
 }
 
 impl Run {
-    fn rows(&self) -> impl Iterator<Item = u32> + Clone + use<> {
-        let (range, first, mask) = match *self {
-            Self::Range { first, beyond } => (first..beyond, 0, 0),
-            Self::Block { first, mask } => (0..0, first, mask),
-        };
-        range.chain(bits(mask).map(move |bit| first + bit as u32))
+    fn rows(&self) -> Rows<'_> {
+        Rows {
+            runs: slice::from_ref(self).iter(),
+            left: self.len() as usize,
+            ..Rows::default()
+        }
     }
 
     fn len(&self) -> u64 {
@@ -92,8 +104,12 @@ impl RowSet {
         self.len
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.runs.iter().flat_map(Run::rows)
+    pub(crate) fn iter(&self) -> Rows<'_> {
+        Rows {
+            runs: self.runs.iter(),
+            left: self.len as usize,
+            ..Rows::default()
+        }
     }
 
     fn truncate(&mut self, limit: u64) {
@@ -109,8 +125,46 @@ impl RowSet {
     }
 }
 
+/// Iterates over the rows of runs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rows<'a> {
+    runs: slice::Iter<'a, Run>,
+    /// What is left of the current run.
+    range: Range<u32>,
+    first: u32,
+    mask: u64,
+    /// How many rows are left in all.
+    left: usize,
+}
+
+impl Iterator for Rows<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        if self.range.is_empty() && self.mask == 0 {
+            match *self.runs.next()? {
+                Run::Range { first, beyond } => self.range = first..beyond,
+                Run::Block { first, mask } => (self.first, self.mask) = (first, mask),
+            }
+        }
+        self.left -= 1;
+        if self.mask == 0 {
+            return self.range.next();
+        }
+        let bit = self.mask.trailing_zeros();
+        self.mask &= self.mask - 1;
+        Some(self.first + bit)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
 impl Sink for RowSet {
     fn range(&mut self, rows: Range<u32>) {
+        debug_assert!(!rows.is_empty());
         self.len += u64::from(rows.end - rows.start);
         match self.runs.last_mut() {
             Some(Run::Range { beyond, .. }) if *beyond == rows.start => *beyond = rows.end,
@@ -122,6 +176,7 @@ impl Sink for RowSet {
     }
 
     fn block(&mut self, first: u32, mask: u64) {
+        debug_assert!(mask != 0);
         self.len += u64::from(mask.count_ones());
         self.runs.push(Run::Block { first, mask });
     }
@@ -158,6 +213,7 @@ mod tests {
         let expected: Vec<u32> = (0..70).chain([128, 129, 131]).collect();
         assert_eq!(sample().iter().collect::<Vec<_>>(), expected);
         assert_eq!(sample().len(), 73);
+        assert_eq!(sample().iter().skip(69).size_hint(), (4, Some(4)));
         assert_eq!(sample().runs.len(), 2, "ranges that meet are one");
     }
 

@@ -1,18 +1,24 @@
 //! Which tiles a dataset holds, and what of a place it lacks (rule 10: never silently short).
 
+use std::f64::consts::PI;
+
 use tilesight_tile::{
-    Bbox, CoverError, GridBox, GridPoint, TileId, TileRows, cover_bbox, cover_circle, cover_region,
+    Bbox, CoverError, EARTH_RADIUS_M, GridBox, GridPoint, Region, TileId, TileRows, cover_bbox,
+    cover_circle, cover_region,
 };
 
 use crate::answer::Answer;
 use crate::build::FailedTile;
 use crate::error::{Error, NotHeld};
 use crate::index::Target;
-use crate::place::PreparedPlace;
+use crate::place::{BoxShape, PreparedPlace, RegionShape};
 use crate::schema::{DATA_ZOOM, SEQUENCE_MIN_ZOOM, Tileset};
 
 /// Places are covered whatever their size: rows of tiles are intervals, not lists.
 const ANY_NUMBER: u64 = u64::MAX;
+
+/// Half the circumference of the Earth: nothing is farther from anywhere.
+const FARTHEST_M: f64 = PI * EARTH_RADIUS_M;
 
 /// What must be held to answer a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +36,14 @@ impl Need {
             Self::Sequences => Tileset::Images,
         }
     }
+
+    /// The shallowest zoom of a tile that will do.
+    const fn min_zoom(self) -> u8 {
+        match self {
+            Self::Rows(_) => DATA_ZOOM,
+            Self::Sequences => SEQUENCE_MIN_ZOOM,
+        }
+    }
 }
 
 /// The tiles held, by tileset.
@@ -43,48 +57,63 @@ pub(crate) struct Coverage {
 /// The tiles of one tileset that are held.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
-    /// At zoom 14.
-    pub(crate) tiles: TileRows,
-    /// At zoom 14, where a tile of any zoom holds sequence lines.
-    sequences: TileRows,
+    rows: RowsFromZoom,
     pub(crate) failed: Vec<FailedTile>,
-    failed_tiles: TileRows,
+    failed_rows: RowsFromZoom,
 }
 
 impl Held {
     pub(crate) fn new(tiles: &[TileId], bounds: &[Bbox], failed: Vec<FailedTile>) -> Self {
-        let at_data_zoom = |tile: &TileId| tile.z() == DATA_ZOOM;
-        let failed_tiles = failed.iter().map(|failed| failed.tile).filter(at_data_zoom);
-        let failed_tiles = TileRows::from_tiles(DATA_ZOOM, failed_tiles);
-        let listed = tiles.iter().copied().filter(at_data_zoom);
+        let failed_tiles: Vec<TileId> = failed.iter().map(|failed| failed.tile).collect();
+        let failed_rows = RowsFromZoom::new(at_data_zoom(&failed_tiles), &failed_tiles);
         let declared = bounds
             .iter()
             .filter_map(|bbox| cover_bbox(DATA_ZOOM, bbox, ANY_NUMBER).ok());
-        let tiles_held = declared
-            .fold(TileRows::from_tiles(DATA_ZOOM, listed), |held, rows| {
-                held.union(&rows)
-            })
-            .difference(&failed_tiles);
-        let shallow = tiles
-            .iter()
-            .filter(|tile| (SEQUENCE_MIN_ZOOM..DATA_ZOOM).contains(&tile.z()))
-            .filter(|tile| !failed.iter().any(|failed| failed.tile == **tile))
-            .map(|tile| TileRows::from_grid_box(DATA_ZOOM, &tile.grid_box()));
-        let sequences = union_all(std::iter::once(tiles_held.clone()).chain(shallow).collect());
+        let at_data_zoom = declared
+            .fold(at_data_zoom(tiles), |held, rows| held.union(&rows))
+            .difference(failed_rows.get(DATA_ZOOM));
+        let mut shallower = tiles.to_vec();
+        shallower.retain(|tile| tile.z() < DATA_ZOOM && !failed_tiles.contains(tile));
         Self {
-            tiles: tiles_held,
-            sequences,
+            rows: RowsFromZoom::new(at_data_zoom, &shallower),
             failed,
-            failed_tiles,
+            failed_rows,
         }
     }
 
-    fn rows(&self, need: Need) -> &TileRows {
-        match need {
-            Need::Rows(_) => &self.tiles,
-            Need::Sequences => &self.sequences,
-        }
+    /// The tiles at zoom 14.
+    pub(crate) fn tiles(&self) -> &TileRows {
+        self.rows.get(DATA_ZOOM)
     }
+}
+
+/// Where there are tiles of a zoom or of a deeper one, told in tiles of zoom 14: first of that
+/// zoom, last of the shallowest that holds sequence lines.
+#[derive(Debug, Clone)]
+struct RowsFromZoom(Vec<TileRows>);
+
+impl RowsFromZoom {
+    fn new(at_data_zoom: TileRows, tiles: &[TileId]) -> Self {
+        let mut rows = vec![at_data_zoom];
+        for z in (SEQUENCE_MIN_ZOOM..DATA_ZOOM).rev() {
+            let deeper = rows[rows.len() - 1].clone();
+            let of_zoom = tiles
+                .iter()
+                .filter(|tile| tile.z() == z)
+                .map(|tile| TileRows::from_grid_box(DATA_ZOOM, &tile.grid_box()));
+            rows.push(union_all(std::iter::once(deeper).chain(of_zoom).collect()));
+        }
+        Self(rows)
+    }
+
+    fn get(&self, min_zoom: u8) -> &TileRows {
+        &self.0[usize::from(DATA_ZOOM - min_zoom)]
+    }
+}
+
+fn at_data_zoom(tiles: &[TileId]) -> TileRows {
+    let listed = tiles.iter().copied().filter(|tile| tile.z() == DATA_ZOOM);
+    TileRows::from_tiles(DATA_ZOOM, listed)
 }
 
 /// Joins sets two by two, so that each tile is copied a logarithmic number of times.
@@ -119,8 +148,8 @@ impl Coverage {
     }
 
     /// Tells whether nothing can be missing between two positions: whether every tile of the box
-    /// around them is held.
-    pub(crate) fn holds_between(&self, a: GridPoint, b: GridPoint) -> bool {
+    /// around them is held, at a zoom that holds lines from `min_zoom` on.
+    pub(crate) fn holds_between(&self, min_zoom: u8, a: GridPoint, b: GridPoint) -> bool {
         let bounds = GridBox {
             min_x: a.x.min(b.x),
             min_y: a.y.min(b.y),
@@ -132,7 +161,7 @@ impl Coverage {
             && self
                 .images
                 .as_ref()
-                .is_some_and(|held| held.tiles.holds_box(&bounds))
+                .is_some_and(|held| held.rows.get(min_zoom).holds_box(&bounds))
     }
 
     /// What is not held of a place; of the nearest rows nothing can be said beforehand.
@@ -147,15 +176,8 @@ impl Coverage {
     ) -> Result<Option<NotHeld>, Error> {
         Ok(match place {
             PreparedPlace::Everywhere => return self.missing_of_everything(need),
-            PreparedPlace::Bbox { bbox, shape } => self.missing_of(need, shape.boxes(), || {
-                (cover_bbox(DATA_ZOOM, bbox, ANY_NUMBER), **bbox)
-            }),
-            PreparedPlace::Region { region, shape } => {
-                let boxes = shape.0.bounds();
-                self.missing_of(need, boxes, || {
-                    (cover_region(DATA_ZOOM, region, ANY_NUMBER), around(boxes))
-                })
-            }
+            PreparedPlace::Bbox { bbox, shape } => self.missing_of_bbox(need, bbox, shape),
+            PreparedPlace::Region { region, shape } => self.missing_of_region(need, region, shape),
             PreparedPlace::Circle {
                 target, radius_m, ..
             } => self.missing_of_circle(need, target, *radius_m),
@@ -187,7 +209,43 @@ impl Coverage {
         self.missing_of_circle(need, target, reach)
     }
 
+    fn missing_of_bbox(&self, need: Need, bbox: &Bbox, shape: &BoxShape) -> Option<NotHeld> {
+        if need == Need::Sequences && shape.boxes().is_empty() {
+            // Lines meet a box that lies between the positions of the grid.
+            let around = BoxShape::around(bbox);
+            let tiles_of = |b| TileRows::from_grid_box(DATA_ZOOM, b);
+            let tiles = || union_all(around.boxes().iter().map(tiles_of).collect());
+            return self.missing_of(need, around.boxes(), || (Ok(tiles()), *bbox));
+        }
+        self.missing_of(need, shape.boxes(), || {
+            (cover_bbox(DATA_ZOOM, bbox, ANY_NUMBER), *bbox)
+        })
+    }
+
+    fn missing_of_region(
+        &self,
+        need: Need,
+        region: &Region,
+        shape: &RegionShape,
+    ) -> Option<NotHeld> {
+        let boxes = shape.0.bounds();
+        // Lines meet a region between the positions of the grid too, outside of its boxes.
+        let enough = match need {
+            Need::Rows(_) => boxes,
+            Need::Sequences => &[GridBox::WORLD],
+        };
+        self.missing_of(need, enough, || {
+            let cover = cover_region(DATA_ZOOM, region, ANY_NUMBER);
+            let bounds = match &cover {
+                Ok(tiles) if boxes.is_empty() => around(&boxes_of(tiles)),
+                _ => around(boxes),
+            };
+            (cover, bounds)
+        })
+    }
+
     fn missing_of_circle(&self, need: Need, target: &Target, radius_m: f64) -> Option<NotHeld> {
+        let radius_m = radius_m.min(FARTHEST_M);
         let boxes = target.boxes_around(radius_m);
         self.missing_of(need, &boxes, || {
             let cover = cover_circle(DATA_ZOOM, target.position(), radius_m, ANY_NUMBER);
@@ -204,19 +262,21 @@ impl Coverage {
         cover: impl FnOnce() -> (Result<TileRows, CoverError>, Bbox),
     ) -> Option<NotHeld> {
         let held = self.held(need.tileset());
-        if held.is_some_and(|held| boxes.iter().all(|b| held.rows(need).holds_box(b))) {
+        let rows = held.map(|held| held.rows.get(need.min_zoom()));
+        if rows.is_some_and(|rows| boxes.iter().all(|b| rows.holds_box(b))) {
             return None;
         }
         let (wanted, bounds) = cover();
         let wanted = wanted.ok()?;
-        let missing = match held {
-            Some(held) => wanted.difference(held.rows(need)),
+        let missing = match rows {
+            Some(rows) => wanted.difference(rows),
             None => wanted.clone(),
         };
+        let failed = held.map(|held| held.failed_rows.get(need.min_zoom()));
         Some(NotHeld {
             tileset: need.tileset(),
             missing: missing.count(),
-            failed: held.map_or(0, |held| common(&missing, &held.failed_tiles)),
+            failed: failed.map_or(0, |failed| common(&missing, failed)),
             wanted: wanted.count(),
             example: missing.iter().next()?,
             bounds,
@@ -226,22 +286,25 @@ impl Coverage {
     fn missing_of_everything(&self, need: Need) -> Result<Option<NotHeld>, Error> {
         let tileset = need.tileset();
         let held = self.held(tileset).ok_or(Error::NoTileset(tileset))?;
-        let failed = held.failed_tiles.count();
-        Ok(held.failed_tiles.iter().next().map(|example| NotHeld {
+        let rows = held.rows.get(need.min_zoom());
+        let missing = held.failed_rows.get(need.min_zoom()).difference(rows);
+        let Some(example) = missing.iter().next() else {
+            let is_any = !rows.is_empty();
+            return is_any.then_some(None).ok_or(Error::NoTileset(tileset));
+        };
+        Ok(Some(NotHeld {
             tileset,
-            missing: failed,
-            failed,
-            wanted: held.tiles.count() + failed,
+            missing: missing.count(),
+            failed: missing.count(),
+            wanted: rows.count() + missing.count(),
             example,
-            bounds: around(
-                &held
-                    .failed_tiles
-                    .iter()
-                    .map(TileId::grid_box)
-                    .collect::<Vec<_>>(),
-            ),
+            bounds: around(&boxes_of(&missing)),
         }))
     }
+}
+
+fn boxes_of(tiles: &TileRows) -> Vec<GridBox> {
+    tiles.iter().map(TileId::grid_box).collect()
 }
 
 /// How many tiles two sets share.
@@ -376,5 +439,50 @@ mod tests {
             },
         );
         assert_eq!(missing.unwrap().unwrap().wanted, 4);
+    }
+
+    #[test]
+    fn too_few_nearest_reach_around_the_world() {
+        let coverage = holding(&[tile(14, 9326, 4742)], &[]);
+        let target = LonLat::new(24.94, 60.17).unwrap();
+        let place = Place::Nearest {
+            target,
+            k: 5,
+            radius_m: None,
+        };
+        let place = PreparedPlace::new(&place).unwrap();
+        let missing = coverage.missing_of_nearest(IMAGES, &place, &Answer::Hits(vec![]));
+        assert_eq!(missing.unwrap().missing, (1 << 28) - 1);
+        let missing = ask(&coverage, IMAGES, &near(f64::INFINITY)).unwrap();
+        assert_eq!(missing.unwrap().wanted, 1 << 28);
+    }
+
+    #[test]
+    fn a_gate_thinner_than_the_grid_lies_on_a_tile() {
+        let coverage = holding(&[tile(14, 9326, 4742)], &[]);
+        let gate = |lon| {
+            let line = vec![[lon, 60.169], [lon, 60.17], [lon, 60.171], [lon, 60.169]];
+            let region = tilesight_tile::Region::from_polygons(&[vec![line]]).unwrap();
+            let bbox = Bbox::from_degrees(lon, 60.169, lon, 60.171).unwrap();
+            [Place::Bbox(bbox), Place::Region(region)]
+        };
+        for place in gate(24.930_000_001) {
+            assert_eq!(ask(&coverage, Need::Sequences, &place), Ok(None));
+        }
+        for place in gate(25.000_000_001) {
+            let missing = ask(&coverage, Need::Sequences, &place).unwrap().unwrap();
+            assert_eq!(missing.missing, 1);
+        }
+    }
+
+    #[test]
+    fn shallower_tiles_fail_too() {
+        let (failed, held) = (tile(10, 582, 296), tile(10, 583, 296));
+        let coverage = holding(&[failed, held], &[failed]);
+        let missing = ask(&coverage, Need::Sequences, &Place::Everywhere);
+        let missing = missing.unwrap().unwrap();
+        assert_eq!((missing.failed, missing.wanted), (256, 512));
+        let error = ask(&coverage, IMAGES, &Place::Everywhere);
+        assert_eq!(error, Err(Error::NoTileset(Tileset::Images)));
     }
 }

@@ -42,6 +42,20 @@ pub(crate) struct ImageColumns {
 }
 
 impl ImageColumns {
+    pub(crate) fn with_capacity(rows: usize) -> Self {
+        Self {
+            x: Vec::with_capacity(rows),
+            y: Vec::with_capacity(rows),
+            id: Vec::with_capacity(rows),
+            captured_at_ms: Vec::with_capacity(rows),
+            compass_angle_deg: Vec::with_capacity(rows),
+            sequence: Vec::with_capacity(rows),
+            organization: Vec::with_capacity(rows),
+            creator: Vec::with_capacity(rows),
+            flags: Vec::with_capacity(rows),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.id.len()
     }

@@ -90,12 +90,7 @@ impl Dataset {
             last_captured_at_ms: times().max(),
             undated_images: (columns.len() - times().count()) as u64,
             sequences: self.sequences.len() as u64,
-            length_m: self
-                .sequences
-                .facts
-                .iter()
-                .map(|facts| facts.length_m)
-                .sum(),
+            length_m: self.sequences.length_m(),
             organizations: self.images.organization_ids.len() as u64,
             creators: self.images.creator_ids.len() as u64,
             points: (self.features.columns.id.len() - signs) as u64,
@@ -117,8 +112,8 @@ impl Dataset {
         let held = self.coverage.held(tileset)?;
         Some(TilesetInfo {
             tileset,
-            tiles: held.tiles.count(),
-            area_m2: held.tiles.area_m2(),
+            tiles: held.tiles().count(),
+            area_m2: held.tiles().area_m2(),
             failed: held.failed.clone(),
         })
     }

@@ -46,7 +46,7 @@ impl<'a> Selection<'a> {
 
     /// Row numbers in the dataset, for use with nothing but the same dataset.
     pub fn rows(&self) -> impl Iterator<Item = u32> + '_ {
-        self.answer.iter().map(|(row, _)| row)
+        self.answer.rows()
     }
 
     /// Ids.
@@ -109,8 +109,8 @@ impl<'a> Selection<'a> {
     {
         let images = self.images;
         self.answer
-            .iter()
-            .map(move |(row, _)| read(images, row as usize))
+            .rows()
+            .map(move |row| read(images, row as usize))
     }
 }
 

@@ -134,6 +134,17 @@ impl PreparedRegion {
         self.contains(a) || self.edges.meet([a, b].map(GridPoint::degrees))
     }
 
+    /// Tells whether any part of the region lies in the rectangle around the positions of a box,
+    /// edges included. Unlike [`relate`](Self::relate) it sees what passes between positions: a
+    /// segment that meets the region where the region is thinner than the grid.
+    pub fn meets_box(&self, bounds: &GridBox) -> bool {
+        let corner = |x, y| GridPoint { x, y };
+        let southwest = corner(bounds.min_x, bounds.max_y);
+        let northeast = corner(bounds.max_x, bounds.min_y);
+        let corners = [southwest, northeast].map(GridPoint::degrees);
+        self.edges.meet_box(corners) || self.contains(southwest)
+    }
+
     /// Narrows the region to a box: what remains is what the positions of the box need.
     pub fn narrow(&self, bounds: &GridBox) -> LocalRegion<'_> {
         let mut local = LocalRegion::outside(*bounds);

@@ -111,7 +111,7 @@ impl TileRows {
     ///
     /// # Cost
     ///
-    /// One binary search for each row of tiles that the box touches.
+    /// One search for each row of tiles that the box touches, short where rows follow each other.
     pub fn holds_box(&self, bounds: &GridBox) -> bool {
         let (first, last) = corner_tiles(self.z, bounds);
         let mut rest = &self.spans[..];
@@ -247,8 +247,13 @@ fn corner_tiles(z: u8, bounds: &GridBox) -> (TileId, TileId) {
 
 /// If columns `first_x..=last_x` of row `y` are all in one span, what follows from that span on.
 fn holds_row(spans: &[Span], y: u32, first_x: u32, last_x: u32) -> Option<&[Span]> {
-    let beyond =
-        spans.partition_point(|span| Span::key(span.y, span.first_x) <= Span::key(y, first_x));
+    let is_before = |span: &Span| Span::key(span.y, span.first_x) <= Span::key(y, first_x);
+    // Rows are asked for one after the other, so that it is mostly the second span.
+    let mut reach = 2;
+    while spans.get(reach).is_some_and(is_before) {
+        reach *= 2;
+    }
+    let beyond = spans[..reach.min(spans.len())].partition_point(is_before);
     let rest = &spans[beyond.checked_sub(1)?..];
     (rest[0].y == y && rest[0].last_x >= last_x).then_some(rest)
 }

@@ -49,7 +49,7 @@ impl Dataset {
     ///
     /// # Cost
     ///
-    /// About 0.2 µs an image on each of two cores, and about 100 bytes an image of memory.
+    /// Less than a microsecond of processor time an image, and about 100 bytes of memory.
     ///
     /// # Example
     ///

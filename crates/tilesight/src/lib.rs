@@ -46,3 +46,7 @@ pub use tilesight_query::{
     Sequence, SequenceQuery, SequenceSelection, Tileset, TilesetInfo, Track, rfc3339,
 };
 pub use tilesight_tile::{Bbox, GridPoint, LonLat, Region, RegionError, TileId};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,5 +1,9 @@
 //! What the test binaries share.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::print_stdout, reason = "a test that cannot run says so")]
+
+pub mod random;
+pub mod raw;
 
 use flate2::read::GzDecoder;
 use std::io::Read;

@@ -56,7 +56,8 @@ impl TilesOfRows {
 }
 
 fn concatenate(parts: Vec<Part>, numbers: &Numbers) -> ImageColumns {
-    let mut all = ImageColumns::default();
+    let rows = parts.iter().map(|part| part.images.id.len()).sum();
+    let mut all = ImageColumns::with_capacity(rows);
     for (mut part, numbers) in parts.into_iter().zip(&numbers.parts) {
         let images = &mut part.images;
         all.x.append(&mut images.x);

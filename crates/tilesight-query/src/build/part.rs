@@ -79,6 +79,9 @@ pub(super) struct RawLines {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawPiece {
     pub(super) tile: TileId,
+    /// Which of the part's tiles, should one be there twice.
+    pub(super) copy: usize,
+    pub(super) fetched_at_ms: i64,
     pub(super) sequence: u32,
     pub(super) captured_at_ms: i64,
     pub(super) flags: u8,
@@ -191,7 +194,8 @@ impl Part {
     }
 
     /// Begins the rows of a tile. When it was fetched decides which of two rows of one image
-    /// stays: that of the latest; without a time, that of the first tile.
+    /// stays, and which lines of a tile that is there twice: those of the latest; without a time,
+    /// those of the first tile.
     pub fn tile(&mut self, tile: TileId, fetched_at_ms: Option<i64>) -> TilePart<'_> {
         let fetched_at_ms = fetched_at_ms.unwrap_or(i64::MIN);
         let first_image = self.images.id.len();
@@ -259,6 +263,7 @@ impl TilePart<'_> {
         runs: impl IntoIterator<Item = (&'v [u32], &'v [u32])>,
     ) {
         let Part {
+            tiles,
             lines,
             organizations,
             creators,
@@ -274,6 +279,8 @@ impl TilePart<'_> {
         }
         lines.pieces.push(RawPiece {
             tile: self.tile.tile,
+            copy: tiles.len() - 1,
+            fetched_at_ms: self.tile.fetched_at_ms,
             sequence: row.sequence.0,
             captured_at_ms: known_or_unknown(row.captured_at_ms),
             flags: kind_flag(row.is_pano),

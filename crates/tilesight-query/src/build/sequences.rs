@@ -1,16 +1,17 @@
 //! Sequences: their images in capture order, and their lines.
 
+use hashbrown::HashMap;
 use rayon::prelude::*;
-use tilesight_tile::{GridBox, GridPoint, TileId, haversine_m};
+use tilesight_tile::{GridBox, GridPoint, TileId};
 
 use super::part::{Part, RawPiece};
 use super::{Numbers, PartNumbers, checked_count};
 use crate::coverage::Coverage;
 use crate::error::Error;
-use crate::images::{Images, NONE, UNKNOWN_MS, bounds_of};
-use crate::index::{PackedTree, Ranked, sort_spatially};
-use crate::schema::DATA_ZOOM;
-use crate::sequence::line::{Place, lines_of};
+use crate::images::{Images, NONE, UNKNOWN_MS};
+use crate::index::{PackedTree, Ranked, sort_spatially, union_box};
+use crate::schema::{DATA_ZOOM, SEQUENCE_MIN_ZOOM};
+use crate::sequence::line::{Place, Run, Vertices, lines_of};
 use crate::sequence::{Lines, SequenceFacts, Sequences};
 
 /// Sequence features of all parts, ordered by sequence, with the dataset's numbers.
@@ -30,14 +31,17 @@ impl RawPieces {
             x: vec![],
             y: vec![],
         };
+        let mut tiles_before = 0;
         for (part, numbers) in parts.iter().zip(&numbers.parts) {
-            all.append(part, numbers);
+            all.append(part, numbers, tiles_before);
+            tiles_before += part.tiles.len();
         }
+        all.keep_newest();
         all.pieces.sort_by_key(|piece| piece.sequence);
         Ok(all)
     }
 
-    fn append(&mut self, part: &Part, numbers: &PartNumbers) {
+    fn append(&mut self, part: &Part, numbers: &PartNumbers, tiles_before: usize) {
         let (runs_before, vertices_before) = (self.run_ends.len(), self.x.len());
         self.x.extend_from_slice(&part.lines.x);
         self.y.extend_from_slice(&part.lines.y);
@@ -45,6 +49,7 @@ impl RawPieces {
             .extend(part.lines.run_ends.iter().map(|end| vertices_before + end));
         self.pieces
             .extend(part.lines.pieces.iter().map(|piece| RawPiece {
+                copy: tiles_before + piece.copy,
                 sequence: numbers.sequences.of(piece.sequence),
                 organization: numbers.organizations.of(piece.organization),
                 creator: numbers.creators.of(piece.creator),
@@ -52,6 +57,20 @@ impl RawPieces {
                 beyond_run: runs_before + piece.beyond_run,
                 ..*piece
             }));
+    }
+
+    /// Keeps the pieces of the most recently fetched copy of each tile, else of the first.
+    fn keep_newest(&mut self) {
+        let mut newest: HashMap<TileId, (i64, usize)> = HashMap::new();
+        for piece in &self.pieces {
+            let candidate = (piece.fetched_at_ms, piece.copy);
+            let kept = newest.entry(piece.tile).or_insert(candidate);
+            if candidate.0 > kept.0 {
+                *kept = candidate;
+            }
+        }
+        self.pieces
+            .retain(|piece| newest[&piece.tile].1 == piece.copy);
     }
 
     fn of_sequence(&self, sequence: u32) -> &[RawPiece] {
@@ -62,7 +81,7 @@ impl RawPieces {
         &rest[..rest.partition_point(|piece| piece.sequence == sequence)]
     }
 
-    fn run(&self, run: usize) -> (&[u32], &[u32]) {
+    fn run(&self, run: usize) -> Vertices<'_> {
         let start = run.checked_sub(1).map_or(0, |before| self.run_ends[before]);
         let vertices = start..self.run_ends[run];
         (&self.x[vertices.clone()], &self.y[vertices])
@@ -134,7 +153,7 @@ fn sort_by_capture(images: &Images, row_starts: &[u32], rows: &mut [u32]) {
     }
     groups
         .into_par_iter()
-        .for_each(|group| group.sort_unstable_by_key(|&row| key(row)));
+        .for_each(|group| group.sort_by_cached_key(|&row| key(row)));
 }
 
 /// A sequence before its columns are joined with the others'.
@@ -153,7 +172,7 @@ impl Draft {
         sequence: u32,
         coverage: &Coverage,
     ) -> Self {
-        let pieces = most_detailed(all.of_sequence(sequence), !rows.is_empty());
+        let pieces = all.of_sequence(sequence);
         let points: Vec<_> = rows
             .iter()
             .map(|&row| images.columns.point(row as usize))
@@ -162,15 +181,12 @@ impl Draft {
         let runs: Vec<_> = pieces
             .iter()
             .flat_map(|piece| (piece.first_run..piece.beyond_run).map(move |run| (piece, run)))
-            .map(|(piece, run)| (piece.tile, all.run(run)))
+            .flat_map(|(piece, run)| most_detailed(piece.tile, all.run(run), coverage))
             .collect();
-        let parts = lines_of(&points, &runs, |a, b| coverage.holds_between(a, b));
-        let facts = SequenceFacts {
-            length_m: length_m(&parts),
-            ..facts_of(images, rows, &pieces)
-        };
+        let is_held_between = |a, b| coverage.holds_between(DATA_ZOOM, a, b);
+        let parts = lines_of(&points, &runs, is_held_between);
         Self {
-            facts,
+            facts: facts_of(images, rows, pieces),
             bounds: bounds(&points, &parts),
             parts,
         }
@@ -181,15 +197,20 @@ impl Draft {
     }
 }
 
-/// The pieces that make the line: those of zoom 14 where the sequence is known there, else those
-/// of the deepest zoom.
-fn most_detailed(pieces: &[RawPiece], has_images: bool) -> Vec<RawPiece> {
-    let deepest = pieces.iter().map(|piece| piece.tile.z()).max();
-    let zoom = if has_images { Some(DATA_ZOOM) } else { deepest };
-    pieces
-        .iter()
-        .filter(|piece| Some(piece.tile.z()) == zoom)
-        .copied()
+/// The stretches of a run that deeper tiles, which have more detail, do not hold.
+fn most_detailed<'a>(tile: TileId, (xs, ys): Vertices<'a>, coverage: &Coverage) -> Vec<Run<'a>> {
+    if tile.z() >= DATA_ZOOM {
+        return vec![(tile, (xs, ys))];
+    }
+    let vertex = |i: usize| GridPoint { x: xs[i], y: ys[i] };
+    let deeper = (tile.z() + 1).max(SEQUENCE_MIN_ZOOM);
+    let is_deeper = |&i: &usize| coverage.holds_between(deeper, vertex(i), vertex(i + 1));
+    let segments: Vec<usize> = (0..xs.len() - 1).collect();
+    segments
+        .chunk_by(|a, b| is_deeper(a) == is_deeper(b))
+        .filter(|stretch| !is_deeper(&stretch[0]))
+        .map(|stretch| stretch[0]..stretch[0] + stretch.len() + 1)
+        .map(|vertices| (tile, (&xs[vertices.clone()], &ys[vertices])))
         .collect()
 }
 
@@ -215,25 +236,10 @@ fn facts_of(images: &Images, rows: &[u32], pieces: &[RawPiece]) -> SequenceFacts
     facts
 }
 
-fn length_m(parts: &[Vec<GridPoint>]) -> f64 {
-    let degrees = |point: &GridPoint| point.to_lon_lat();
-    parts
-        .iter()
-        .flat_map(|part| part.windows(2))
-        .map(|ends| haversine_m(degrees(&ends[0]), degrees(&ends[1])))
-        .sum()
-}
-
 fn bounds(points: &[Place], parts: &[Vec<GridPoint>]) -> Option<GridBox> {
-    let all = || {
-        points
-            .iter()
-            .map(|place| place.point)
-            .chain(parts.iter().flatten().copied())
-    };
-    let xs: Vec<u32> = all().map(|point| point.x).collect();
-    let ys: Vec<u32> = all().map(|point| point.y).collect();
-    bounds_of(&xs, &ys)
+    let points = points.iter().map(|place| place.point);
+    let all = points.chain(parts.iter().flatten().copied());
+    all.map(GridBox::at).reduce(union_box)
 }
 
 /// Packs the tree over the sequences that lie anywhere, in spatial order of their centres.
@@ -264,5 +270,103 @@ impl Place {
             point,
             tile: TileId::containing(DATA_ZOOM, point),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Holding, ImageRow, LineRow, TilePart, build};
+    use super::*;
+    use crate::{Dataset, SequenceQuery, Tileset};
+
+    const ROW: u32 = 1000;
+
+    /// Adds a line along one row of the grid.
+    fn line(rows: &mut TilePart<'_>, xs: &[u32]) {
+        let row = LineRow {
+            sequence: rows.sequence("s"),
+            captured_at_ms: None,
+            is_pano: None,
+            organization_id: None,
+            creator_id: None,
+        };
+        rows.line(row, [(xs, &vec![ROW; xs.len()][..])]);
+    }
+
+    fn tile(z: u8, x: u32) -> TileId {
+        TileId::new(z, x, 0).unwrap()
+    }
+
+    #[track_caller]
+    fn check(parts: Vec<Part>, tiles: &[TileId], expected: &[&[u32]]) {
+        let held = Holding {
+            tiles: tiles.to_vec(),
+            ..Holding::nothing(Tileset::Images)
+        };
+        let data: Dataset = build(parts, &[held]).unwrap();
+        let found = data.sequences(&SequenceQuery::default()).unwrap();
+        let lines: Vec<Vec<Vec<u32>>> = found
+            .tracks()
+            .map(|track| {
+                let parts = track.line();
+                parts
+                    .map(|part| part.map(|at| GridPoint::nearest_to(at).x).collect())
+                    .collect()
+            })
+            .collect();
+        assert_eq!(lines, [expected]);
+    }
+
+    #[test]
+    fn shallower_tiles_go_on_where_no_deeper_one_is() {
+        let side = 1 << 18;
+        let (deep, middle, shallow) = (tile(14, 1), tile(12, 0), tile(8, 0));
+        let mut part = Part::new();
+        line(
+            &mut part.tile(shallow, None),
+            &[side + 9, 2 * side + 9, 3 * side, 7 * side, 8 * side],
+        );
+        line(
+            &mut part.tile(middle, None),
+            &[side + 10, side + 90, 3 * side],
+        );
+        let mut rows = part.tile(deep, None);
+        line(&mut rows, &[side + 11, side + 50, 2 * side]);
+        let sequence = Some(rows.sequence("s"));
+        let point = GridPoint {
+            x: side + 11,
+            y: ROW,
+        };
+        rows.image(ImageRow {
+            sequence,
+            ..ImageRow::at(point, 1)
+        });
+        check(
+            vec![part],
+            &[deep, middle, shallow],
+            &[
+                &[side + 11, side + 50, 2 * side],
+                &[3 * side, 7 * side, 8 * side],
+                &[side + 90, 3 * side],
+            ],
+        );
+    }
+
+    #[test]
+    fn a_tile_that_is_there_twice_has_its_lines_once() {
+        let tile = tile(14, 0);
+        let part_of = |fetched_at_ms, x| {
+            let mut part = Part::new();
+            line(&mut part.tile(tile, fetched_at_ms), &[x, x + 5]);
+            part
+        };
+        let (old, new) = (|| part_of(Some(1), 10), || part_of(Some(2), 20));
+        check(vec![old(), new()], &[tile], &[&[20, 25]]);
+        check(vec![new(), old()], &[tile], &[&[20, 25]]);
+        check(
+            vec![part_of(None, 30), part_of(None, 40)],
+            &[tile],
+            &[&[30, 35]],
+        );
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Target {
     point: GridPoint,
     /// |φ₀| in radians.
     latitude: f64,
+    /// ψ(|φ₀|).
+    ordinate: f64,
 }
 
 /// A row and where it lies from the target.
@@ -60,10 +62,12 @@ pub(crate) struct Sight {
 
 impl Target {
     pub(crate) fn new(position: LonLat) -> Self {
+        let latitude = position.lat().to_radians().abs();
         Self {
             position,
             point: GridPoint::nearest_to(position),
-            latitude: position.lat().to_radians().abs(),
+            latitude,
+            ordinate: mercator(latitude),
         }
     }
 
@@ -120,13 +124,17 @@ impl Target {
     /// Squared planar distance beyond which everything lies farther than `distance_m`; infinite
     /// when the pole is as near.
     pub(crate) fn outside_squared(&self, distance_m: f64) -> f64 {
+        squared_with_slack(self.reach_units(distance_m))
+    }
+
+    /// How far on the plane a distance can lead, in grid units.
+    fn reach_units(&self, distance_m: f64) -> f64 {
         let reach = self.latitude + distance_m / EARTH_RADIUS_M;
         // Also true of an infinite distance.
         if reach >= FRAC_PI_2 - SLACK {
             return f64::INFINITY;
         }
-        let units = (mercator(reach) - mercator(self.latitude)) * UNITS_PER_RADIAN;
-        (units * (1.0 + SLACK) + SLACK_UNITS).powi(2)
+        (mercator(reach) - self.ordinate) * UNITS_PER_RADIAN
     }
 
     /// Squared planar distance up to which everything lies within `distance_m`; negative when
@@ -139,7 +147,7 @@ impl Target {
         let reach = self.latitude - distance_m / EARTH_RADIUS_M;
         // Beyond the equator a radian of latitude is at least one of Mercator.
         let lowest = if reach >= 0.0 { mercator(reach) } else { reach };
-        let units = (mercator(self.latitude) - lowest) * UNITS_PER_RADIAN;
+        let units = (self.ordinate - lowest) * UNITS_PER_RADIAN;
         let units = (units * (1.0 - SLACK) - SLACK_UNITS).min(MAX_INSIDE_UNITS);
         if units <= 0.0 { -1.0 } else { units * units }
     }
@@ -215,6 +223,10 @@ impl Target {
     }
 }
 
+fn squared_with_slack(units: f64) -> f64 {
+    (units * (1.0 + SLACK) + SLACK_UNITS).powi(2)
+}
+
 /// ψ(φ), the Mercator ordinate of a latitude, both in radians.
 fn mercator(latitude: f64) -> f64 {
     latitude.tan().asinh()
@@ -271,7 +283,7 @@ pub(crate) fn nearest_entries<S: Summary>(
     mut take: impl FnMut(usize, &mut Best<'_>),
 ) -> Vec<Hit> {
     let mut best = Best::new(target, k, radius_m);
-    let mut open = Frontier::default();
+    let mut open = Frontier::new();
     open.push_group(tree, target, tree.height() - 1, 0, best.outside);
     while let Some((level, node)) = open.pop_within(best.outside) {
         if best.is_beyond(&tree.bounds(level, node)) || !may_pass(tree.summary(level, node)) {
@@ -287,12 +299,18 @@ pub(crate) fn nearest_entries<S: Summary>(
 }
 
 /// The nodes still to be looked at, nearest on the plane first.
-#[derive(Default)]
 struct Frontier {
-    heap: BinaryHeap<Reverse<(u64, usize, usize)>>,
+    /// Squared distances by their bits, levels, nodes.
+    heap: BinaryHeap<Reverse<(u64, u32, u32)>>,
 }
 
 impl Frontier {
+    fn new() -> Self {
+        Self {
+            heap: BinaryHeap::with_capacity(4 * FANOUT),
+        }
+    }
+
     fn push_group<S: Summary>(
         &mut self,
         tree: &PackedTree<S>,
@@ -306,15 +324,16 @@ impl Frontier {
             let distance = target.planar_squared_to(&boxes.get(i));
             if distance <= outside {
                 // Floats that are not negative order as their bits do.
+                let node = (group * FANOUT + i) as u32;
                 self.heap
-                    .push(Reverse((distance.to_bits(), level, group * FANOUT + i)));
+                    .push(Reverse((distance.to_bits(), level as u32, node)));
             }
         }
     }
 
     fn pop_within(&mut self, outside: f64) -> Option<(usize, usize)> {
         let Reverse((distance, level, node)) = self.heap.pop()?;
-        (f64::from_bits(distance) <= outside).then_some((level, node))
+        (f64::from_bits(distance) <= outside).then_some((level as usize, node as usize))
     }
 }
 
@@ -326,8 +345,29 @@ pub(crate) struct Best<'a> {
     heap: BinaryHeap<(u64, i64, u32)>,
     /// Nothing farther than this can be among the best.
     worst_m: f64,
-    /// The same on the plane.
+    /// The same on the plane, squared.
     outside: f64,
+    scale: Scale,
+    /// Rows of one leaf with their squared planar distances by their bits.
+    near: Vec<(u64, u32)>,
+}
+
+/// How many grid units a metre is at most, up to some distance.
+///
+/// The plane's scale grows polewards, so this holds for every shorter distance too; it is close
+/// for those that are not much shorter.
+struct Scale {
+    up_to_m: f64,
+    units_a_metre: f64,
+}
+
+impl Scale {
+    fn new(target: &Target, up_to_m: f64) -> Self {
+        Self {
+            up_to_m,
+            units_a_metre: target.reach_units(up_to_m) / up_to_m,
+        }
+    }
 }
 
 impl<'a> Best<'a> {
@@ -343,6 +383,11 @@ impl<'a> Best<'a> {
             heap: BinaryHeap::new(),
             worst_m: radius_m,
             outside,
+            scale: Scale {
+                up_to_m: f64::INFINITY,
+                units_a_metre: f64::INFINITY,
+            },
+            near: Vec::with_capacity(LEAF_ROWS),
         }
     }
 
@@ -362,11 +407,29 @@ impl<'a> Best<'a> {
         if near != 0 {
             near &= filter.mask(rows.clone());
         }
-        for i in bits(near) {
-            let distance_m = self.target.distance_m(GridPoint { x: xs[i], y: ys[i] });
-            let row = rows.start + i;
-            self.offer(distance_m, points.ids[row], row as u32);
+        self.near.clear();
+        self.near.extend(bits(near).map(|i| {
+            let planar = self.target.planar_squared(xs[i], ys[i]);
+            (planar.to_bits(), (rows.start + i) as u32)
+        }));
+        self.take_near(points);
+    }
+
+    /// Measures rows nearest on the plane first, so that those beyond the best need no
+    /// trigonometry.
+    fn take_near(&mut self, points: Points<'_>) {
+        let mut near = std::mem::take(&mut self.near);
+        let room = self.k - self.heap.len();
+        if near.len() > room {
+            near.sort_unstable();
         }
+        for &(planar, row) in &near {
+            if f64::from_bits(planar) <= self.outside {
+                let distance_m = self.target.distance_m(points.at(row));
+                self.offer(distance_m, points.ids[row as usize], row);
+            }
+        }
+        self.near = near;
     }
 
     /// Keeps a row if it is among the best; rows as far as each other rank by `id`.
@@ -387,10 +450,20 @@ impl<'a> Best<'a> {
         {
             let worst_m = f64::from_bits(worst);
             if worst_m < self.worst_m {
-                self.worst_m = worst_m;
-                self.outside = self.target.outside_squared(worst_m);
+                self.narrow(worst_m);
             }
         }
+    }
+
+    /// Lowers the distance that is too far.
+    fn narrow(&mut self, worst_m: f64) {
+        // Below a metre the scale changes no more.
+        let up_to_m = worst_m.max(1.0);
+        if up_to_m < self.scale.up_to_m / 2.0 {
+            self.scale = Scale::new(self.target, up_to_m);
+        }
+        self.worst_m = worst_m;
+        self.outside = squared_with_slack(worst_m * self.scale.units_a_metre);
     }
 
     fn into_hits(self) -> Vec<Hit> {
@@ -431,6 +504,10 @@ mod tests {
                 }
                 if planar <= target.inside_squared(radius) {
                     prop_assert!(distance <= radius, "{distance} <= {radius}");
+                }
+                let scale = Scale::new(&target, radius.max(1.0) * 2.0);
+                if planar > squared_with_slack(radius * scale.units_a_metre) {
+                    prop_assert!(distance > radius, "{distance} > {radius} by scale");
                 }
             }
         }

@@ -19,8 +19,11 @@ impl BoxShape {
     /// The positions within a unit of a box, whether or not there are any in it.
     pub(crate) fn around(bbox: &Bbox) -> Self {
         let nearest = |lon, lat| LonLat::new(lon, lat).map(GridPoint::nearest_to).ok();
-        // Longitude 180 is column 0, but an edge there is the last one.
-        let column = |lon: f64, point: GridPoint| if lon == 180.0 { u32::MAX } else { point.x };
+        // Longitudes that round to 180 are column 0, but an edge there is the last one.
+        let column = |lon: f64, point: GridPoint| match point.x {
+            0 if lon > 0.0 => u32::MAX,
+            x => x,
+        };
         let between = |west, east| {
             let northwest = nearest(west, bbox.north())?;
             let southeast = nearest(east, bbox.south())?;
@@ -45,7 +48,7 @@ impl BoxShape {
         &self.boxes[..self.count]
     }
 
-    fn of(ranges: impl Iterator<Item = GridBox>) -> Self {
+    pub(super) fn of(ranges: impl Iterator<Item = GridBox>) -> Self {
         let (mut boxes, mut count) = ([GridBox::WORLD; 2], 0);
         for (place, range) in boxes.iter_mut().zip(ranges) {
             *place = range;
@@ -56,6 +59,11 @@ impl BoxShape {
 
     pub(crate) fn contains(&self, point: GridPoint) -> bool {
         self.boxes().iter().any(|b| b.contains(point))
+    }
+
+    /// Tells whether a box shares a position with this one.
+    pub(super) fn intersects(&self, other: &GridBox) -> bool {
+        self.boxes().iter().any(|b| b.intersects(other))
     }
 }
 
@@ -98,4 +106,22 @@ fn contained(b: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
     mask_of(xs.len(), |i| {
         (xs[i].wrapping_sub(b.min_x) <= width) & (ys[i].wrapping_sub(b.min_y) <= height)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_that_ends_just_before_the_antimeridian_goes_up_to_it() {
+        for east in [179.999_999_999_9, 180.0] {
+            let bbox = Bbox::from_degrees(-179.0, -1.0, east, 1.0).unwrap();
+            let around = BoxShape::around(&bbox);
+            assert_eq!(around.boxes()[0].max_x, u32::MAX);
+            assert!(around.contains(GridPoint {
+                x: 1 << 31,
+                y: 1 << 31
+            }));
+        }
+    }
 }

@@ -2,12 +2,15 @@
 
 use tilesight_tile::{GridBox, GridPoint};
 
-use crate::index::{BoxGroup, FANOUT, Shape, Target, Verdicts, bits, mask_of};
+use super::BoxShape;
+use crate::index::{BoxGroup, Shape, Target, Verdicts, bits};
 
 /// All positions within a distance of a target, by haversine, the distance included.
 pub(crate) struct Circle<'a> {
     target: &'a Target,
     radius_m: f64,
+    /// Everything in the circle lies in it.
+    around: BoxShape,
     /// Squared planar distances: beyond the first nothing lies in the circle, up to the second
     /// everything does.
     outside: f64,
@@ -23,6 +26,7 @@ impl<'a> Circle<'a> {
         Self {
             target,
             radius_m,
+            around: BoxShape::of(target.boxes_around(radius_m).into_iter()),
             outside,
             inside,
         }
@@ -33,16 +37,18 @@ impl<'a> Circle<'a> {
     }
 
     /// Tells whether a box may meet a circle that reaches so near a pole, or so far, that the
-    /// plane does not decide.
+    /// plane does not decide. The boxes that fill up a group of nodes are inside out, and meet
+    /// nothing.
     fn may_meet(&self, bounds: &GridBox) -> bool {
-        self.outside.is_finite() || self.target.lower_bound_m(bounds) <= self.radius_m
+        self.outside.is_finite()
+            || (bounds.min_x <= bounds.max_x && self.target.lower_bound_m(bounds) <= self.radius_m)
     }
 }
 
 impl Shape for Circle<'_> {
     fn classify(&self, nodes: &BoxGroup<'_>) -> Verdicts {
         let mut verdicts = Verdicts::NONE;
-        for i in 0..FANOUT {
+        for i in bits(u64::from(self.around.classify(nodes).meets)) {
             let bounds = nodes.get(i);
             let meets = self.target.planar_squared_to(&bounds) <= self.outside;
             let inside = self.target.planar_squared_across(&bounds) <= self.inside;
@@ -52,13 +58,37 @@ impl Shape for Circle<'_> {
         verdicts
     }
 
-    fn mask(&self, _: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
-        let ys = &ys[..xs.len()];
-        let planar = |i| self.target.planar_squared(xs[i], ys[i]);
-        let inside = mask_of(xs.len(), |i| planar(i) <= self.inside);
-        let unsure = !inside & mask_of(xs.len(), |i| planar(i) <= self.outside);
-        bits(unsure)
-            .filter(|&i| self.contains(GridPoint { x: xs[i], y: ys[i] }))
-            .fold(inside, |mask, i| mask | 1 << i)
+    fn mask(&self, bounds: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
+        bits(self.around.mask(bounds, xs, ys))
+            .filter(|&i| {
+                let planar = self.target.planar_squared(xs[i], ys[i]);
+                planar <= self.inside
+                    || planar <= self.outside && self.contains(GridPoint { x: xs[i], y: ys[i] })
+            })
+            .fold(0, |mask, i| mask | 1 << i)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Dataset, Image, ImageQuery, Place};
+    use tilesight_tile::LonLat;
+
+    #[test]
+    fn a_circle_around_a_pole_meets_no_box_that_is_not_there() {
+        let data = Dataset::from_images([Image::at(1, 20.0, 60.0)]).unwrap();
+        let near = |radius_m| Place::Near {
+            target: LonLat::new(-170.0, 89.0).unwrap(),
+            radius_m,
+        };
+        let found = |radius_m| {
+            let place = near(radius_m);
+            let query = ImageQuery {
+                place,
+                ..ImageQuery::default()
+            };
+            data.images(&query).unwrap().len()
+        };
+        assert_eq!((found(3_000_000.0), found(3_500_000.0)), (0, 1));
     }
 }

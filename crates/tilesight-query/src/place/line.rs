@@ -3,7 +3,7 @@
 use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat, haversine_m};
 
 use super::{BoxShape, Circle, RegionShape};
-use crate::index::{BoxGroup, Shape, Target, Verdicts};
+use crate::index::{BoxGroup, FANOUT, Shape, Target, Verdicts};
 
 /// A place that lines can pass through.
 pub(crate) trait LineShape {
@@ -50,13 +50,19 @@ impl LineShape for LineBox {
     }
 
     fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool {
-        self.bbox.meets_segment(a, b)
+        self.around.intersects(&box_around(a, b)) && self.bbox.meets_segment(a, b)
     }
 }
 
 impl LineShape for RegionShape {
     fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts {
-        Shape::classify(self, boxes)
+        let mut verdicts = Shape::classify(self, boxes);
+        // Lines may meet it between the grid positions, where it is thin.
+        for i in 0..FANOUT {
+            let meets = verdicts.meets >> i & 1 == 1 || self.0.meets_box(&boxes.get(i));
+            verdicts.meets |= u16::from(meets) << i;
+        }
+        verdicts
     }
 
     fn contains(&self, point: GridPoint) -> bool {
@@ -140,6 +146,7 @@ fn wrapped_deg(degrees: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn at(lon: f64, lat: f64) -> GridPoint {
         GridPoint::nearest_to(LonLat::new(lon, lat).unwrap())
@@ -168,5 +175,27 @@ mod tests {
     fn distances_reach_across_the_antimeridian() {
         let (a, b) = (at(-179.99, 0.0), at(-179.98, 0.0));
         check_distance((179.99, 0.0), a, b, a.to_lon_lat());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        /// Boxes as thin as a fraction of a unit among segments of some units.
+        #[test]
+        fn integers_pass_on_every_segment_that_meets_a_box(
+            corner: (u32, u32), size in (0.0..4.0f64, 0.0..4.0f64), offset in (0.0..1.0f64, 0.0..1.0f64),
+            a in (-4i32..8, -4i32..8), b in (-4i32..8, -4i32..8),
+        ) {
+            let units_deg = 360.0 / 4_294_967_296.0;
+            let corner = GridPoint { x: corner.0 % 0xFFFF_FF00 + 16, y: corner.1 % 0x8000_0000 + 0x4000_0000 };
+            let west = corner.to_lon_lat().lon() + offset.0 * units_deg;
+            let north = corner.to_lon_lat().lat() - offset.1 * units_deg;
+            let (east, south) = (west + size.0 * units_deg, north - size.1 * units_deg);
+            let bbox = Bbox::from_degrees(west, south, east, north).unwrap();
+            let at = |(dx, dy): (i32, i32)| GridPoint {
+                x: corner.x.wrapping_add_signed(dx), y: corner.y.wrapping_add_signed(dy),
+            };
+            prop_assert_eq!(LineBox::new(&bbox).meets_segment(at(a), at(b)), bbox.meets_segment(at(a), at(b)));
+        }
     }
 }

@@ -13,8 +13,11 @@ pub(crate) struct Place {
     pub(crate) tile: TileId,
 }
 
-/// One run of vertices, columns and rows, and the tile it lies on.
-type Run<'a> = (TileId, (&'a [u32], &'a [u32]));
+/// Vertices as columns and rows.
+pub(crate) type Vertices<'a> = (&'a [u32], &'a [u32]);
+
+/// One run of vertices, and the tile it lies on.
+pub(crate) type Run<'a> = (TileId, Vertices<'a>);
 
 /// Where a part comes in the sequence: the first image on its tile, then the tile, then the order
 /// of the pieces.
@@ -40,6 +43,9 @@ pub(crate) fn lines_of(
 }
 
 fn stitched(images: &[Place], runs: &[Run<'_>]) -> Vec<(Position, Vec<GridPoint>)> {
+    if runs.is_empty() {
+        return Vec::new();
+    }
     let mut first_on_tile = HashMap::new();
     for (i, image) in images.iter().enumerate() {
         first_on_tile.entry(image.tile).or_insert(i);

@@ -8,7 +8,8 @@ pub use query::{SequenceSelection, Track};
 
 use std::ops::Range;
 
-use tilesight_tile::GridPoint;
+use rayon::prelude::*;
+use tilesight_tile::{GridPoint, haversine_m};
 
 use crate::images::{NONE, UNKNOWN_MS, flag};
 use crate::index::PackedTree;
@@ -22,7 +23,6 @@ pub(crate) struct SequenceFacts {
     pub(crate) flags: u8,
     pub(crate) organization: u32,
     pub(crate) creator: u32,
-    pub(crate) length_m: f64,
 }
 
 impl SequenceFacts {
@@ -32,7 +32,6 @@ impl SequenceFacts {
         flags: 0,
         organization: NONE,
         creator: NONE,
-        length_m: 0.0,
     };
 
     /// Takes over what is not known yet.
@@ -79,6 +78,14 @@ impl Sequences {
     pub(crate) fn rows(&self, sequence: u32) -> &[u32] {
         let i = sequence as usize;
         &self.rows[self.row_starts[i] as usize..self.row_starts[i + 1] as usize]
+    }
+
+    /// Length of all lines in metres.
+    pub(crate) fn length_m(&self) -> f64 {
+        let each = (0..self.facts.len() as u32).into_par_iter();
+        // Added up in one order, whatever the threads.
+        let lengths_m: Vec<f64> = each.map(|i| self.lines.length_m(i)).collect();
+        lengths_m.iter().sum()
     }
 
     /// How many there are that lie anywhere.
@@ -129,6 +136,11 @@ impl Lines {
         }
     }
 
+    /// Length of a sequence's line in metres.
+    pub(crate) fn length_m(&self, sequence: u32) -> f64 {
+        self.parts(sequence).map(Part::length_m).sum()
+    }
+
     /// The segments of a sequence's line.
     pub(crate) fn segments(&self, sequence: u32) -> impl Iterator<Item = (GridPoint, GridPoint)> {
         self.parts(sequence)
@@ -146,5 +158,14 @@ pub(crate) struct Part<'a> {
 impl<'a> Part<'a> {
     pub(crate) fn vertices(self) -> impl ExactSizeIterator<Item = GridPoint> + Clone + use<'a> {
         self.x.iter().zip(self.y).map(|(&x, &y)| GridPoint { x, y })
+    }
+
+    fn length_m(self) -> f64 {
+        let mut degrees = self.vertices().map(GridPoint::to_lon_lat);
+        let Some(first) = degrees.next() else {
+            return 0.0;
+        };
+        let add = |(length_m, from), to| (length_m + haversine_m(from, to), to);
+        degrees.fold((0.0, first), add).0
     }
 }

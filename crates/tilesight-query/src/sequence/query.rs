@@ -140,15 +140,16 @@ impl Search<'_> {
 
     fn meets(&self, sequence: u32, shape: &impl LineShape) -> bool {
         let point = |row: &u32| self.images.columns.point(*row as usize);
+        // Vertices lie side by side, images do not; and nearly every image lies on the line.
         self.sequences
-            .rows(sequence)
-            .iter()
-            .any(|row| shape.contains(point(row)))
+            .lines
+            .segments(sequence)
+            .any(|(a, b)| shape.meets_segment(a, b))
             || self
                 .sequences
-                .lines
-                .segments(sequence)
-                .any(|(a, b)| shape.meets_segment(a, b))
+                .rows(sequence)
+                .iter()
+                .any(|row| shape.contains(point(row)))
     }
 
     fn within(&self, target: &Target, radius_m: f64) -> Vec<Hit> {
@@ -270,7 +271,9 @@ impl<'a> SequenceSelection<'a> {
 
     /// Ids.
     pub fn ids(&self) -> impl Iterator<Item = &'a str> + '_ {
-        self.iter().map(|sequence| sequence.id)
+        self.answer
+            .rows()
+            .map(|number| self.images.sequence_ids.get(number).unwrap_or_default())
     }
 
     /// The sequences, without their lines and images.
@@ -296,7 +299,7 @@ impl<'a> SequenceSelection<'a> {
             kind: kind_of(facts.flags),
             organization_id: self.images.organization_ids.get(facts.organization),
             creator_id: self.images.creator_ids.get(facts.creator),
-            length_m: facts.length_m,
+            length_m: self.sequences.lines.length_m(number),
             distance_m: hit.map(|hit| hit.distance_m),
         };
         Track {

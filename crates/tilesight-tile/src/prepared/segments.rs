@@ -1,6 +1,6 @@
 //! The edges of a region by latitude, for asking which a segment meets.
 
-use crate::predicates::{Edge, Position, segments_meet};
+use crate::predicates::{Edge, Position, meets_box, segments_meet};
 use crate::region::Region;
 
 /// Bands of latitude per edge: with as many bands as edges, most bands hold a few.
@@ -40,9 +40,20 @@ impl EdgeBands {
 
     /// Tells whether a segment meets an edge.
     pub fn meet(&self, segment: Edge) -> bool {
-        let bands = self.bands_of(segment);
-        let edges = &self.edges[self.starts[bands.start]..self.starts[bands.end]];
-        edges.iter().any(|&edge| segments_meet(edge, segment))
+        let mut edges = self.edges_along(segment).iter();
+        edges.any(|&edge| segments_meet(edge, segment))
+    }
+
+    /// Tells whether a box, given by its south-western and north-eastern corners, meets an edge.
+    pub fn meet_box(&self, corners: [Position; 2]) -> bool {
+        let mut edges = self.edges_along(corners).iter();
+        edges.any(|&edge| meets_box(edge, corners))
+    }
+
+    /// The edges in the bands of latitude that two positions span.
+    fn edges_along(&self, ends: Edge) -> &[Edge] {
+        let bands = self.bands_of(ends);
+        &self.edges[self.starts[bands.start]..self.starts[bands.end]]
     }
 
     /// Sorts edges into the bands, by counting.

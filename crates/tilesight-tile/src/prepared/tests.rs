@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::predicates::meets_box;
 use crate::test_shapes::{any_offsets, any_region, probes};
 
 fn box_around(points: &[GridPoint]) -> GridBox {
@@ -61,6 +62,20 @@ proptest! {
             let defined = region.meets_segment(a, b);
             assert_eq!(prepared.meets_segment(a, b), defined, "{a:?} {b:?}");
             assert_eq!(region.meets_segment(b, a), defined, "{b:?} {a:?}");
+        }
+    }
+
+    #[test]
+    fn boxes_meet_prepared_regions_as_defined(region in any_region(), offsets in any_offsets()) {
+        let prepared = PreparedRegion::new(&region);
+        for points in probes(&region, &offsets).windows(2) {
+            let bounds = box_around(points);
+            let southwest = GridPoint { x: bounds.min_x, y: bounds.max_y };
+            let northeast = GridPoint { x: bounds.max_x, y: bounds.min_y };
+            let corners = [southwest, northeast].map(GridPoint::degrees);
+            let defined = region.contains(northeast)
+                || region.edges().any(|edge| meets_box(edge, corners));
+            assert_eq!(prepared.meets_box(&bounds), defined, "{bounds:?}");
         }
     }
 }

@@ -12,6 +12,15 @@ pub(super) fn write<R: Record>(
     is_points: bool,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    write_rows(columns, rows, is_points, out).map_err(io_error)
+}
+
+fn write_rows<R: Record>(
+    columns: &[Column<R>],
+    rows: impl Iterator<Item = R>,
+    is_points: bool,
+    out: &mut dyn Write,
+) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
     let place: &[&str] = if is_points { &["lon", "lat"] } else { &["WKT"] };
     let names = columns.iter().map(|column| column.name);
@@ -30,7 +39,15 @@ pub(super) fn write<R: Record>(
         }
         csv.write_record(None::<&[u8]>)?;
     }
-    csv.flush()
+    Ok(csv.flush()?)
+}
+
+/// The error of the writer underneath, whose kind a conversion by `csv` would hide.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 fn push_place(cell: &mut Vec<u8>, geometry: &Geometry, part: usize, is_points: bool) {

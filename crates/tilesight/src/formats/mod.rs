@@ -419,9 +419,13 @@ mod tests {
                 Ok(())
             }
         }
-        let data = sample();
+        // More than any buffer on the way holds.
+        let images = (0..10_000).map(|id| Image::at(id, 24.9, 60.1));
+        let data = Dataset::from_images(images).unwrap();
         let found = data.images(&ImageQuery::default()).unwrap();
-        let table = Format::Table { max_rows: 9 };
+        let table = Format::Table {
+            max_rows: usize::MAX,
+        };
         for format in [
             Format::GeoJson,
             Format::GeoJsonSeq,

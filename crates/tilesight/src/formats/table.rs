@@ -2,12 +2,15 @@
 
 use std::io::{self, Write};
 
-use super::number::{push_degrees, push_integer, push_time};
+use super::number::{push_integer, push_time};
 use super::record::{Column, Geometry, Record, Value};
 use super::sink::Sink;
 
 /// Widest a cell gets, in characters; longer texts end in an ellipsis.
 const MAX_CELL_WIDTH: usize = 40;
+
+/// Digits after the point of degrees, enough to find a place.
+const DEGREE_DECIMALS: usize = 6;
 
 /// Between two columns.
 const GAP: &str = "  ";
@@ -97,7 +100,7 @@ impl<R: Record> Table<'_, R> {
     fn cells(&self, row: &R) -> Vec<Cell> {
         let mut cells = Vec::with_capacity(self.columns.len() + 2);
         if let (true, Geometry::Point(position)) = (self.is_points, &*row.geometry()) {
-            cells.extend(position.map(|degrees| Cell::right(|out| push_degrees(out, degrees))));
+            cells.extend(position.map(|degrees| Cell::number(degrees, DEGREE_DECIMALS)));
         }
         cells.extend(self.columns.iter().map(|column| cell((column.value)(row))));
         cells
@@ -118,6 +121,25 @@ impl Cell {
         }
     }
 
+    fn number(number: f64, decimals: usize) -> Self {
+        Self {
+            text: format!("{number:.decimals$}"),
+            is_right: true,
+        }
+    }
+
+    /// A time without its milliseconds.
+    fn time(ms: i64) -> Self {
+        let cell = Self::right(|out| push_time(out, ms));
+        match cell.text.split_once('.') {
+            Some((seconds, _)) => Self {
+                text: format!("{seconds}Z"),
+                ..cell
+            },
+            None => cell,
+        }
+    }
+
     fn right(push: impl FnOnce(&mut Vec<u8>)) -> Self {
         let mut text = Vec::new();
         push(&mut text);
@@ -133,12 +155,9 @@ fn cell(value: Value) -> Cell {
         Value::Null => Cell::left(String::new()),
         Value::Id(id) => Cell::right(|out| push_integer(out, id)),
         Value::Text(text) | Value::Foreign(text) => Cell::left(printable(text)),
-        Value::Time(ms) => Cell::right(|out| push_time(out, ms)),
+        Value::Time(ms) => Cell::time(ms),
         Value::Flag(flag) => Cell::left(flag.to_string()),
-        Value::Number(number) | Value::Measure(number) => Cell::right(|out| {
-            // Writing to memory does not fail.
-            let _ = write!(out, "{number:.1}");
-        }),
+        Value::Number(number) | Value::Measure(number) => Cell::number(number, 1),
         Value::Count(count) => Cell::right(|out| push_integer(out, count)),
     }
 }

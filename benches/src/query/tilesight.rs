@@ -1,0 +1,70 @@
+//! Our engine.
+
+use rayon::prelude::*;
+use tilesight_query::{Dataset, FeatureQuery, GroupBy, ImageQuery, Place, SequenceQuery};
+use tilesight_tile::Bbox;
+
+use super::{Engine, MadeWorld, Question};
+
+/// A dataset of ours.
+pub struct Tilesight(Dataset);
+
+impl Tilesight {
+    /// Indexes a world.
+    pub fn new(world: &MadeWorld) -> Self {
+        Self(world.dataset())
+    }
+}
+
+impl Engine for Tilesight {
+    fn name(&self) -> &'static str {
+        "tilesight"
+    }
+
+    fn images(&self, question: &Question) -> Option<Vec<i64>> {
+        let found = self.0.images(&question.query).ok()?;
+        Some(found.ids().collect())
+    }
+
+    fn image_count(&self, question: &Question) -> Option<u64> {
+        self.0.count_images(&question.query).ok()
+    }
+
+    fn images_by_year(&self, question: &Question) -> Option<Vec<String>> {
+        let counts = self
+            .0
+            .count_images_by(&question.query, GroupBy::Year)
+            .ok()?;
+        Some(counts.iter().map(ToString::to_string).collect())
+    }
+
+    fn images_each(&self, questions: &[Question]) -> Option<Vec<Vec<i64>>> {
+        let queries: Vec<ImageQuery> = questions.iter().map(|q| q.query.clone()).collect();
+        let found = self.0.images_each(&queries).ok()?;
+        Some(
+            found
+                .par_iter()
+                .map(|found| found.ids().collect())
+                .collect(),
+        )
+    }
+
+    fn sequences(&self, bbox: &Bbox) -> Option<Vec<&str>> {
+        let query = SequenceQuery {
+            place: Place::Bbox(*bbox),
+            ..SequenceQuery::default()
+        };
+        let found = self.0.sequences(&query).ok()?;
+        Some(found.ids().collect())
+    }
+
+    fn features(&self, question: &Question) -> Option<Vec<i64>> {
+        let query = FeatureQuery {
+            place: question.query.place.clone(),
+            values: vec![question.value?.0.to_owned()],
+            ..FeatureQuery::default()
+        };
+        let found = self.0.features(&query).ok()?;
+        Some(found.iter().map(|feature| feature.id).collect())
+    }
+}

@@ -1,0 +1,307 @@
+//! One test a clause: what breaks it, and what becomes of the tile.
+
+#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
+mod common;
+
+use common::raw::{feature, field, layer, varints};
+use common::{FRAME, IMAGE, decode};
+use tilesight_mvt::{Columns, Damage, Decoder, Error, FeatureBreach, LayerBreach};
+
+const POINT: u8 = 1;
+const LINESTRING: u8 = 2;
+const POLYGON: u8 = 3;
+
+/// A sound point, to stand beside the feature in question.
+fn sound() -> Vec<u8> {
+    feature(POINT, &[0, 0], &[9, 50, 34])
+}
+
+/// One key and two values.
+fn tables() -> Vec<u8> {
+    let value = |id| field(4, 2, &field(4, 0, &[id]));
+    [field(3, 2, b"id"), value(7), value(8)].concat()
+}
+
+fn tile_of(feature: &[u8]) -> Vec<u8> {
+    layer(&[sound(), feature.to_vec(), sound(), tables()].concat())
+}
+
+/// The feature is left out, with this reason, and the others stay.
+fn check_skipped(feature: &[u8], breach: FeatureBreach) {
+    let columns = decode(&tile_of(feature), "image", &IMAGE).unwrap().unwrap();
+    let skipped = columns.skipped();
+    assert_eq!(
+        (skipped.count, skipped.first.map(|first| first.1)),
+        (1, Some(breach))
+    );
+    assert_eq!(columns.len(), 2, "{breach}");
+    assert_eq!(columns.integers(0).values, [7, 7]);
+    assert!(!breach.is_fatal());
+}
+
+/// The tile is refused for this reason.
+fn check_fatal(feature: &[u8], breach: FeatureBreach) {
+    let refused = decode(&tile_of(feature), "image", &IMAGE).unwrap_err();
+    let Error::Feature {
+        layer,
+        offset,
+        breach: found,
+    } = refused
+    else {
+        panic!("{refused}");
+    };
+    assert_eq!((layer.as_deref(), found), (Some("image"), breach));
+    // The name and version take 9 bytes, the key and length of the layer 2, each feature 2 more.
+    assert_eq!(offset, 2 + 9 + sound().len() + 2);
+    assert!(breach.is_fatal());
+}
+
+fn check_layer(tile: &[u8], expected: LayerBreach) {
+    let refused = Decoder::new().tile(tile).map(drop).unwrap_err();
+    assert!(
+        matches!(&refused, Error::Layer { breach, .. } if *breach == expected),
+        "{refused}"
+    );
+}
+
+fn check_wire(tile: &[u8], expected: Damage) {
+    let refused = decode(tile, "image", &IMAGE).map(drop).unwrap_err();
+    assert!(
+        matches!(&refused, Error::Wire { damage, .. } if *damage == expected),
+        "{refused}"
+    );
+}
+
+#[test]
+fn clause_4_1_version() {
+    let name = field(1, 2, b"image");
+    check_layer(&field(3, 2, &name), LayerBreach::MissingVersion);
+    let version = [&name[..], &field(15, 0, &[3])].concat();
+    check_layer(&field(3, 2, &version), LayerBreach::UnknownVersion(3));
+}
+
+#[test]
+fn clause_4_1_name() {
+    check_layer(&field(3, 2, &field(15, 0, &[2])), LayerBreach::MissingName);
+}
+
+#[test]
+fn clause_4_1_names_are_unique() {
+    let tile = [layer(&sound()), layer(&[])].concat();
+    let mut decoder = Decoder::new();
+    let tile = decoder.tile(&tile).unwrap();
+    assert_eq!((tile.layers().len(), tile.repeated_names()), (1, 1));
+    assert_eq!(tile.layers()[0].feature_count(), 1);
+}
+
+#[test]
+fn clause_4_1_extent() {
+    check_layer(&layer(&field(5, 0, &[0])), LayerBreach::ZeroExtent);
+}
+
+#[test]
+fn clause_4_1_one_value() {
+    for value in [vec![], [field(4, 0, &[1]), field(7, 0, &[1])].concat()] {
+        let tile = layer(&[sound(), tables(), field(4, 2, &value)].concat());
+        let refused = decode(&tile, "image", &IMAGE).unwrap_err();
+        let expected = LayerBreach::NotOneValue;
+        assert!(matches!(refused, Error::Layer { breach, .. } if breach == expected));
+    }
+}
+
+#[test]
+fn clause_4_2_geometry() {
+    let without = field(2, 2, &field(3, 0, &[POINT]));
+    check_skipped(&without, FeatureBreach::MissingGeometry);
+    check_skipped(&feature(POINT, &[], &[]), FeatureBreach::MissingGeometry);
+    let geometry = field(4, 2, &varints(&[9, 0, 0]));
+    let twice = field(
+        2,
+        2,
+        &[field(3, 0, &[POINT]), geometry.clone(), geometry].concat(),
+    );
+    check_skipped(&twice, FeatureBreach::RepeatedField);
+}
+
+#[test]
+fn clause_4_3_4_type() {
+    let without = field(2, 2, &field(4, 2, &varints(&[9, 50, 34])));
+    check_skipped(&without, FeatureBreach::UnknownType);
+    check_skipped(&feature(0, &[], &[9, 50, 34]), FeatureBreach::UnknownType);
+    check_skipped(&feature(8, &[], &[9, 50, 34]), FeatureBreach::UnknownType);
+}
+
+#[test]
+fn clause_4_4_tags() {
+    check_skipped(&feature(POINT, &[0], &[9, 50, 34]), FeatureBreach::OddTags);
+    check_skipped(
+        &feature(POINT, &[0, 0, 0, 1], &[9, 50, 34]),
+        FeatureBreach::RepeatedKey,
+    );
+    check_fatal(
+        &feature(POINT, &[1, 0], &[9, 50, 34]),
+        FeatureBreach::TagOutOfRange,
+    );
+    check_fatal(
+        &feature(POINT, &[0, 2], &[9, 50, 34]),
+        FeatureBreach::TagOutOfRange,
+    );
+}
+
+#[test]
+fn clause_4_3_2_parameters() {
+    check_fatal(&feature(POINT, &[], &[9, 50]), FeatureBreach::CountTooLarge);
+    check_fatal(
+        &feature(POINT, &[], &[u32::MAX - 6, 5, 5]),
+        FeatureBreach::CountTooLarge,
+    );
+    check_fatal(
+        &feature(LINESTRING, &[], &[9, 0, 0, 18, 1, 1]),
+        FeatureBreach::CountTooLarge,
+    );
+}
+
+#[test]
+fn clause_4_3_3_2_line_to_moves() {
+    let still = [9, 4, 4, 18, 0, 16, 0, 0];
+    check_skipped(
+        &feature(LINESTRING, &[], &still),
+        FeatureBreach::ZeroLengthSegment,
+    );
+}
+
+#[test]
+fn clause_4_3_3_3_close_path_once() {
+    let twice = [9, 0, 12, 18, 10, 12, 24, 44, 23];
+    check_fatal(
+        &feature(POLYGON, &[], &twice),
+        FeatureBreach::ClosePathCount,
+    );
+}
+
+#[test]
+fn clause_4_3_4_2_point() {
+    check_skipped(&feature(POINT, &[], &[1]), FeatureBreach::PositionCount);
+    let again = [9, 50, 34, 9, 2, 2];
+    check_fatal(
+        &feature(POINT, &[], &again),
+        FeatureBreach::CommandOutOfSequence,
+    );
+    check_fatal(
+        &feature(POINT, &[], &[10, 50, 34]),
+        FeatureBreach::CommandOutOfSequence,
+    );
+    check_fatal(
+        &feature(POINT, &[], &[15]),
+        FeatureBreach::CommandOutOfSequence,
+    );
+}
+
+#[test]
+fn clause_4_3_4_3_linestring() {
+    check_skipped(
+        &feature(LINESTRING, &[], &[17, 0, 0, 2, 2]),
+        FeatureBreach::PositionCount,
+    );
+    check_skipped(
+        &feature(LINESTRING, &[], &[9, 0, 0, 2]),
+        FeatureBreach::PositionCount,
+    );
+    let lone = [9, 0, 0];
+    check_fatal(
+        &feature(LINESTRING, &[], &lone),
+        FeatureBreach::CommandOutOfSequence,
+    );
+    let closed = [9, 0, 0, 10, 2, 2, 15];
+    check_fatal(
+        &feature(LINESTRING, &[], &closed),
+        FeatureBreach::CommandOutOfSequence,
+    );
+}
+
+#[test]
+fn clause_4_3_4_4_polygon() {
+    let one_step = [9, 0, 0, 10, 2, 2, 15];
+    check_skipped(
+        &feature(POLYGON, &[], &one_step),
+        FeatureBreach::PositionCount,
+    );
+    let open = [9, 0, 0, 18, 2, 0, 0, 2];
+    check_fatal(
+        &feature(POLYGON, &[], &open),
+        FeatureBreach::CommandOutOfSequence,
+    );
+    let back_to_first = [9, 0, 0, 26, 2, 0, 0, 2, 1, 1, 15];
+    check_skipped(
+        &feature(POLYGON, &[], &back_to_first),
+        FeatureBreach::DegenerateRing,
+    );
+    let counter_clockwise = [9, 0, 0, 18, 0, 2, 2, 0, 15];
+    let breach = FeatureBreach::FirstRingNotExterior;
+    check_skipped(&feature(POLYGON, &[], &counter_clockwise), breach);
+}
+
+#[test]
+fn version_1_is_read_as_it_allows() {
+    let version_1 = field(15, 0, &[1]);
+    let features = [
+        feature(POINT, &[], &[9, 2, 2, 9, 2, 2]),
+        feature(LINESTRING, &[], &[9, 0, 0, 18, 2, 2, 0, 0, 7]),
+        feature(POLYGON, &[], &[9, 0, 0, 18, 0, 2, 2, 0, 15]),
+    ];
+    let tile = layer(&[features.concat(), version_1].concat());
+    let columns = decode(&tile, "image", &IMAGE).unwrap().unwrap();
+    assert_eq!(columns.skipped().count, 0);
+    let types = [0, 1, 2, 3].map(|row| columns.geometry_type(row));
+    let expected = [1, 1, 2, 3];
+    assert_eq!(types.map(|geometry_type| geometry_type as u8), expected);
+    let line = columns.lines().parts(2).next().unwrap();
+    assert_eq!(
+        line.x
+            .iter()
+            .map(|x| (x - FRAME.origin_x) / 64)
+            .collect::<Vec<_>>(),
+        [0, 1, 1, 0]
+    );
+}
+
+#[test]
+fn damage_to_the_encoding_rejects_the_tile() {
+    check_wire(&tile_of(&field(2, 2, &[0x18])), Damage::Truncated);
+    check_wire(
+        &tile_of(&field(2, 2, &[0x18, 1, 0x22, 9, 0])),
+        Damage::Truncated,
+    );
+    check_wire(
+        &tile_of(&field(2, 2, &field(4, 0, &[9]))),
+        Damage::WrongWireType,
+    );
+    check_wire(&tile_of(&field(2, 2, &[0x2b])), Damage::UnknownWireType);
+    check_wire(&tile_of(&field(2, 2, &[0x00, 0])), Damage::FieldNumber);
+    let overlong = [&[0x08][..], &[0xff; 11]].concat();
+    check_wire(&tile_of(&field(2, 2, &overlong)), Damage::OverlongVarint);
+    check_wire(&field(3, 2, &field(1, 2, &[0xff])), Damage::Utf8);
+    check_wire(&field(3, 0, &[1]), Damage::WrongWireType);
+}
+
+#[test]
+fn an_error_leaves_no_rows_behind() {
+    let mut columns = Columns::new();
+    let mut decoder = Decoder::new();
+    let sound = tile_of(&sound());
+    let tile = decoder.tile(&sound).unwrap();
+    tile.layers()[0]
+        .decode(&IMAGE, FRAME, &mut columns)
+        .unwrap();
+    assert_eq!(columns.len(), 3);
+    let broken = tile_of(&feature(POINT, &[0, 2], &[9, 50, 34]));
+    let tile = decoder.tile(&broken).unwrap();
+    let refused = tile.layers()[0]
+        .decode(&IMAGE, FRAME, &mut columns)
+        .unwrap_err();
+    assert!(columns.is_empty() && columns.integers(0).values.is_empty());
+    let message = "a tag points beyond the keys or values of its layer (spec 4.4) in layer \"image\" \
+                   in the feature at byte 26";
+    assert_eq!(refused.to_string(), message);
+}

@@ -1,0 +1,64 @@
+//! Runs cases from seeds, and names the seed and the case of one that fails.
+
+use std::fmt::Debug;
+
+use super::random::Random;
+
+/// How many cases of each kind are run instead of the usual number; for long runs.
+const CASES_VARIABLE: &str = "TILESIGHT_CASES";
+
+/// The one seed that is run, to repeat a failure.
+const SEED_VARIABLE: &str = "TILESIGHT_SEED";
+
+/// Calls `check` with one seed after the other, until it has gone through `usual_cases` cases:
+/// it returns how many each seed made.
+pub(crate) fn run(usual_cases: usize, check: impl Fn(&mut Random, &mut Case) -> usize) {
+    if let Some(seed) = number_in(SEED_VARIABLE) {
+        run_seed(seed, &check);
+        return;
+    }
+    let cases = number_in(CASES_VARIABLE).map_or(usual_cases, |cases| cases as usize);
+    let mut done = 0;
+    for seed in 0.. {
+        if done >= cases {
+            return;
+        }
+        done += run_seed(seed, &check);
+    }
+}
+
+fn run_seed(seed: u64, check: &impl Fn(&mut Random, &mut Case) -> usize) -> usize {
+    let mut case = Case {
+        seed,
+        question: None,
+    };
+    check(&mut Random::new(seed), &mut case)
+}
+
+fn number_in(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().expect("a number"))
+}
+
+/// What is being asked, told when it fails.
+pub(crate) struct Case {
+    seed: u64,
+    question: Option<Box<dyn Debug>>,
+}
+
+impl Case {
+    /// Notes the question that comes next.
+    pub(crate) fn ask(&mut self, question: &(impl Debug + Clone + 'static)) {
+        self.question = Some(Box::new(question.clone()));
+    }
+}
+
+impl Drop for Case {
+    #[expect(clippy::print_stderr, reason = "it is how a test tells what failed")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Self { seed, question } = self;
+            eprintln!("run it alone with {SEED_VARIABLE}={seed}; it asked {question:#?}");
+        }
+    }
+}

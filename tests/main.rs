@@ -1,0 +1,4 @@
+//! Tests that cross the crates of Tilesight, in one binary.
+
+#[cfg(test)]
+mod differential;
