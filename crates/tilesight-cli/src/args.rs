@@ -3,16 +3,19 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tilesight::formats::Format;
 use tilesight::{Bbox, LonLat, Period};
+use tilesight_fetch::graph::{Fields, ThumbnailSize};
+use tilesight_fetch::{FetchOptions, Manners, Origin};
 
 /// Ask a folder or archive of street-level imagery tiles, offline.
 ///
 /// SOURCE is a folder of tiles {z}/{x}/{y}.mvt (or .pbf, gzipped or not), a folder of such folders
-/// named after their tilesets, or an .mbtiles archive.
+/// named after their tilesets, or an .mbtiles or .pmtiles archive.
 #[derive(Debug, Parser)]
 #[command(name = "tilesight", version, max_term_width = 100, after_long_help = EXIT_STATUS)]
 pub(crate) struct Arguments {
@@ -23,9 +26,9 @@ pub(crate) struct Arguments {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
-    /// Say what was read and how long it took
-    #[arg(short, long, global = true)]
-    pub(crate) verbose: bool,
+    /// Say what was read and how long it took; twice, what happens to each tile that is fetched
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
 }
 
 const EXIT_STATUS: &str = "\
@@ -35,6 +38,21 @@ Data that comes out is licensed CC BY-SA 4.0 and credited to Mapillary.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Fetch the tiles of a region into a store, once
+    ///
+    /// What the store holds is not fetched again, so that the same command goes on where it was
+    /// stopped.
+    #[command(after_help = "\
+Examples:
+  tilesight fetch --bbox 24.92,60.16,24.95,60.18 -o town.mbtiles --dry-run
+  tilesight fetch --aoi district.geojson --tileset images,signs -o district.mbtiles
+  tilesight fetch --aoi district.geojson --refresh 30d -o district.mbtiles")]
+    Fetch(Fetch),
+    /// Compare the tiles of a store with what was stored
+    #[command(after_help = "\
+Example:
+  tilesight verify town.mbtiles --repair")]
+    Verify(Verify),
     /// Find images, or those that show a place
     #[command(after_help = "\
 Examples:
@@ -56,6 +74,28 @@ Examples:
     Features(Features),
     /// Say what a source holds: tiles, area, counts, dates, licence
     Info(Info),
+    /// Ask the Graph API about images, map features, organizations and sequences
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  tilesight graph image 498763468214164 --fields captured_at,make,model
+  tilesight graph detections 498763468214164"
+    )]
+    Graph(Graph),
+    /// Download the pictures of images into {DIR}/{sequence}/{id}.jpg
+    ///
+    /// What is there is not downloaded again, so that the same command goes on where it was
+    /// stopped.
+    #[command(after_help = "\
+Example:
+  tilesight download-images town.mbtiles --looking-at 24.9384,60.1699 --size 2048 -o pictures")]
+    DownloadImages(DownloadImages),
+    /// Pack the tiles of a source into a .pmtiles archive
+    #[command(after_help = "\
+Example:
+  tilesight pack town --tileset images -o town.pmtiles")]
+    Pack(Pack),
     /// Print completions for a shell
     Completions {
         #[arg(value_name = "SHELL")]
@@ -66,6 +106,78 @@ Examples:
         #[arg(value_name = "COMMAND")]
         command: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fetch {
+    /// A box in degrees; west > east crosses the antimeridian
+    #[arg(long, value_name = "W,S,E,N", required_unless_present = "aoi", conflicts_with = "aoi",
+          allow_hyphen_values = true, value_parser = bbox)]
+    pub(crate) bbox: Option<Bbox>,
+
+    /// The polygons of a GeoJSON file, or of standard input
+    #[arg(long, value_name = "FILE|-", visible_alias = "region")]
+    pub(crate) aoi: Option<PathBuf>,
+
+    /// The .mbtiles store to fetch into; other programs see its first tileset
+    #[arg(short = 'o', long = "output", value_name = "STORE")]
+    pub(crate) store: PathBuf,
+
+    /// What to fetch
+    #[arg(
+        long = "tileset",
+        value_name = "TILESET,…",
+        value_delimiter = ',',
+        default_value = "images"
+    )]
+    pub(crate) tilesets: Vec<Tileset>,
+
+    /// Zoom: 14 has everything, images have sequences from 6 and overview points from 0 to 5
+    #[arg(long, value_name = "Z", default_value_t = 14)]
+    pub(crate) zoom: u8,
+
+    /// Fetch what is held, too, where it is older than this and has changed: 30d, 12h
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub(crate) refresh: Option<Duration>,
+
+    /// Say what there is to fetch and how long it takes, and fetch nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Fetch more than 20,000 tiles
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    /// Requests at the same time
+    #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Service")]
+    pub(crate) jobs: usize,
+
+    /// Requests a day (UTC) into this store
+    #[arg(long, value_name = "N", default_value_t = FetchOptions::DAILY_LIMIT, help_heading = "Service")]
+    pub(crate) daily_limit: u64,
+
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        value_parser = Origin::from_str,
+        help_heading = "Service",
+        help = "Where the tiles are, instead of TILESIGHT_TILE_URL or the service itself: \
+                http://127.0.0.1:8080"
+    )]
+    pub(crate) tile_url: Option<Origin>,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// Drop damaged tiles from a fetched store, so that the next fetch brings them anew
+    #[arg(long)]
+    pub(crate) repair: bool,
 }
 
 #[derive(Debug, Args)]
@@ -118,9 +230,146 @@ pub(crate) struct Info {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Graph {
+    /// Print images, a GeoJSON feature a line
+    Image(Entities),
+    /// Print map features, a GeoJSON feature a line
+    Feature(Entities),
+    /// Print what was detected in images or makes map features, a JSON object a line, with
+    /// outlines from 0 to 1 across and down the picture
+    Detections(Entities),
+    /// Print organizations, a JSON object a line
+    Organization(Entities),
+    /// Print the ids of the images of sequences in their order, a JSON object a line
+    Sequence(Sequence),
+    /// Print where the pictures of images can be got for now, a JSON object a line
+    Thumbnail(Thumbnail),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Entities {
+    /// Which ones
+    #[arg(value_name = "ID", required = true, value_parser = id)]
+    pub(crate) ids: Vec<i64>,
+
+    /// Names of fields, or all; where nothing is said, all without signed URLs
+    #[arg(long, value_name = "NAME,…|all", value_parser = Fields::from_str)]
+    pub(crate) fields: Option<Fields>,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sequence {
+    /// Which ones
+    #[arg(value_name = "ID", required = true, allow_hyphen_values = true)]
+    pub(crate) keys: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Thumbnail {
+    /// Of which images
+    #[arg(value_name = "ID", required = true, value_parser = id)]
+    pub(crate) ids: Vec<i64>,
+
+    /// How large: 256, 1024 or 2048 pixels across, or original
+    #[arg(long, value_name = "SIZE", default_value_t, value_parser = ThumbnailSize::from_str)]
+    pub(crate) size: ThumbnailSize,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DownloadImages {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+
+    /// The folder to write to; it is made where there is none
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "DIR",
+        help_heading = "Output"
+    )]
+    pub(crate) folder: PathBuf,
+
+    /// How large: 256, 1024 or 2048 pixels across, or original
+    #[arg(long, value_name = "SIZE", default_value_t, value_parser = ThumbnailSize::from_str,
+          help_heading = "Output")]
+    pub(crate) size: ThumbnailSize,
+
+    /// At most this many, the first in answer order
+    #[arg(long, value_name = "N", help_heading = "Output")]
+    pub(crate) limit: Option<usize>,
+
+    /// Download what is held, with a warning, where tiles of the place are not
+    #[arg(long, help_heading = "Output")]
+    pub(crate) partial: bool,
+
+    /// Pictures at the same time
+    #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Service")]
+    pub(crate) jobs: usize,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
+}
+
+/// How the service is asked.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Service")]
+pub(crate) struct Service {
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "A file that holds the access token, instead of MAPILLARY_ACCESS_TOKEN"
+    )]
+    pub(crate) token_file: Option<PathBuf>,
+
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        value_parser = Origin::from_str,
+        help = "Where the Graph API is, instead of TILESIGHT_GRAPH_URL or the service itself: \
+                http://127.0.0.1:8080"
+    )]
+    pub(crate) graph_url: Option<Origin>,
+
+    /// Requests a second at most
+    #[arg(long, value_name = "N", default_value_t = Manners::DEFAULT_RATE, value_parser = rate)]
+    pub(crate) rate: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pack {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// The tiles of this tileset, where the source has several
+    #[arg(long, value_name = "TILESET")]
+    pub(crate) tileset: Option<Tileset>,
+
+    /// The archive to write, whole or not at all
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub(crate) target: PathBuf,
+
+    /// Replace the archive if it is there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Source {
-    /// A folder of tiles or an .mbtiles archive
+    /// A folder of tiles, an .mbtiles or a .pmtiles archive
     #[arg(value_name = "SOURCE")]
     pub(crate) path: PathBuf,
 }
@@ -278,6 +527,19 @@ pub(crate) struct Output {
     pub(crate) partial: bool,
 }
 
+/// The tilesets of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tileset {
+    /// Images and sequences
+    Images,
+    /// The same, with positions from reconstruction
+    Computed,
+    /// Objects
+    Points,
+    /// Traffic signs
+    Signs,
+}
+
 /// What images are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GroupBy {
@@ -312,6 +574,32 @@ fn number(text: &str) -> Result<f64, String> {
     Ok(number)
 }
 
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = number(text)?;
+    let is_rate = rate >= 0.001;
+    is_rate
+        .then_some(rate)
+        .ok_or_else(|| "it is not at least 0.001, as 5 or 0.5".to_owned())
+}
+
+/// A number and a unit: s, m, h, d or w.
+fn age(text: &str) -> Result<Duration, String> {
+    let age = || {
+        let (at, unit) = text.char_indices().last()?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            'w' => 7 * 86_400,
+            _ => return None,
+        };
+        let count: u64 = text.get(..at)?.parse().ok()?;
+        Some(Duration::from_secs(count.checked_mul(seconds)?))
+    };
+    age().ok_or_else(|| "an age is a number and one of s, m, h, d and w, as 30d".to_owned())
+}
+
 fn id(text: &str) -> Result<i64, String> {
     let id = text.trim().parse();
     id.map_err(|_| "an id is a whole number, as 498763468214164".to_owned())
@@ -334,6 +622,24 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn ages_have_units() {
+        assert_eq!(age("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        assert_eq!(age("90s"), Ok(Duration::from_secs(90)));
+        for wrong in [
+            "",
+            "d",
+            "30",
+            "-1d",
+            "1.5h",
+            "30x",
+            "99999999999999999999w",
+            "3é",
+        ] {
+            assert!(age(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

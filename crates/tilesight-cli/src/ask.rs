@@ -138,7 +138,8 @@ const fn column_name(by: GroupBy) -> &'static str {
     }
 }
 
-fn voice_missing(missing: Option<&NotHeld>, voice: Voice) {
+/// Warns of a partial answer.
+pub(crate) fn voice_missing(missing: Option<&NotHeld>, voice: Voice) {
     if let Some(missing) = missing {
         voice.warn(format_args!("the answer is partial: {missing}"));
     }

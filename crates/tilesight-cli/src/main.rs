@@ -1,16 +1,23 @@
 //! The program `tilesight`.
 //!
 //! [`args`] holds what was typed, [`plan`] makes questions of it, [`ask`] and [`info`] answer
-//! them, and [`output`] alone prints.
+//! them, [`pack`] makes archives, [`fetch`] fills stores and [`verify`] examines them, [`graph`] and
+//! [`download`] ask the [`service`], and [`output`] alone prints.
 
 #![forbid(unsafe_code)]
 
 mod args;
 mod ask;
+mod download;
 mod failure;
+mod fetch;
+mod graph;
 mod info;
 mod output;
+mod pack;
 mod plan;
+mod service;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -46,7 +53,12 @@ fn run(command: Command, voice: Voice) -> Result<(), Failure> {
         Command::Images(typed) => ask::answer(&Plan::images(typed, on_terminal)?, voice),
         Command::Sequences(typed) => ask::answer(&Plan::sequences(typed, on_terminal)?, voice),
         Command::Features(typed) => ask::answer(&Plan::features(typed, on_terminal)?, voice),
+        Command::Fetch(typed) => fetch::fetch(&typed, voice),
+        Command::Verify(typed) => verify::verify(&typed, voice),
         Command::Info(typed) => info::show(&typed, voice),
+        Command::Graph(typed) => graph::ask(typed),
+        Command::DownloadImages(typed) => download::download(typed, voice),
+        Command::Pack(typed) => pack::pack(&typed, voice),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "tilesight", &mut script);

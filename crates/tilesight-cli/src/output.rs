@@ -1,7 +1,7 @@
 //! The only printing: results to standard output or a file, everything else to standard error.
 
 use std::fmt::Display;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -26,7 +26,8 @@ pub(crate) fn stdout_is_terminal() -> bool {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Voice {
     pub(crate) quiet: bool,
-    pub(crate) verbose: bool,
+    /// How often it was asked for.
+    pub(crate) verbose: u8,
 }
 
 impl Voice {
@@ -42,29 +43,61 @@ impl Voice {
 
     /// Says what is of interest to the curious alone.
     pub(crate) fn tell(self, message: impl Display) {
-        if self.verbose {
+        if self.verbose > 0 {
             say("note", "36", message);
+        }
+    }
+
+    /// Says what happens to single tiles, to the very curious.
+    pub(crate) fn detail(self, message: impl Display) {
+        if self.verbose > 1 {
+            say("note", "36", message);
+        }
+    }
+
+    /// Says how something ended that has no other result.
+    pub(crate) fn conclude(self, message: impl Display) {
+        if !self.quiet {
+            say("done", "32", message);
         }
     }
 
     /// A bar for the reading of a source, on a terminal alone.
     pub(crate) fn reading_bar(self) -> ReadingBar {
+        ReadingBar {
+            bar: self.bar(None, "reading {wide_bar} {pos}/{len} tiles {eta}"),
+            begun: Instant::now(),
+        }
+    }
+
+    /// A bar for the download of pictures, on a terminal alone.
+    pub(crate) fn download_bar(self, pictures: u64) -> ProgressBar {
+        self.bar(
+            Some(pictures),
+            "downloading {wide_bar} {pos}/{len} pictures, {per_sec}, {eta}",
+        )
+    }
+
+    /// A bar for the fetching of tiles, on a terminal alone.
+    pub(crate) fn fetch_bar(self) -> ProgressBar {
+        self.bar(
+            None,
+            "fetching {wide_bar} {pos}/{len} tiles, {per_sec}, {eta}{msg}",
+        )
+    }
+
+    fn bar(self, length: Option<u64>, template: &str) -> ProgressBar {
         let is_shown = !self.quiet && io::stderr().is_terminal();
         let target = if is_shown {
             ProgressDrawTarget::stderr()
         } else {
             ProgressDrawTarget::hidden()
         };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) =
-            ProgressStyle::with_template("reading {wide_bar} {pos}/{len} tiles {eta}")
-        {
+        let bar = ProgressBar::with_draw_target(length, target);
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        ReadingBar {
-            bar,
-            begun: Instant::now(),
-        }
+        bar
     }
 }
 
@@ -100,9 +133,24 @@ pub(crate) fn write<T>(
                 let mut file = fs::OpenOptions::new().write(true).open(path)?;
                 return answer(&mut file);
             }
-            write_file(path, *overwrite, answer)
+            write_file(path, *overwrite, |file| answer(file))
         }
     }
+}
+
+/// Writes an archive, which is made in any order and not from first to last, as a file that
+/// appears whole or not at all.
+pub(crate) fn write_archive<T>(
+    path: &Path,
+    overwrite: bool,
+    make: impl FnOnce(&mut File) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    check_target(path, overwrite)?;
+    if is_special(path) {
+        let problem = "is not an ordinary file, which an archive must be";
+        return Err(Failure::Failed(format!("{} {problem}", path.display())));
+    }
+    write_file(path, overwrite, make)
 }
 
 /// Refuses a target that cannot be written, before any work is done for it.
@@ -150,7 +198,7 @@ fn write_stdout<T>(
 fn write_file<T>(
     path: &Path,
     overwrite: bool,
-    answer: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+    answer: impl FnOnce(&mut File) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     // A link is followed, so that what it points to is replaced.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -183,6 +231,14 @@ fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
 /// The temporary file that an interrupt must take away, since it skips every destructor.
 static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
+/// What ends work in progress in its own way, at the first interrupt.
+static STOP: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
+
+/// Lets the first interrupt from now on end work in its own way; the second ends the program.
+pub(crate) fn stop_on_interrupt(stop: impl Fn() + Send + 'static) {
+    *STOP.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(stop));
+}
+
 struct Unfinished;
 
 impl Unfinished {
@@ -202,6 +258,9 @@ impl Drop for Unfinished {
 pub(crate) fn end_on_interrupt() -> Result<(), Failure> {
     const INTERRUPTED: i32 = 130;
     let end = || {
+        if let Some(stop) = STOP.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return stop();
+        }
         if let Some(path) = UNFINISHED
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -114,6 +114,17 @@ impl Plan {
     }
 }
 
+/// The source and the question of a download.
+pub(crate) fn pictures(typed: args::DownloadImages) -> Result<(PathBuf, ImageQuery), Failure> {
+    let query = ImageQuery {
+        place: place(&typed.place)?,
+        filter: filter(typed.filter),
+        limit: typed.limit,
+        allow_partial: typed.partial,
+    };
+    Ok((typed.source.path, query))
+}
+
 fn place(typed: &args::Place) -> Result<Place, Failure> {
     check_companions(typed)?;
     if let Some(bbox) = typed.bbox {
@@ -176,7 +187,8 @@ fn near(target: LonLat, typed: &args::Place) -> Result<Place, Failure> {
     }
 }
 
-fn region(path: &Path) -> Result<Region, Failure> {
+/// Reads a region from a GeoJSON file, or from standard input.
+pub(crate) fn region(path: &Path) -> Result<Region, Failure> {
     let name = if is_dash(path) {
         "standard input".into()
     } else {

@@ -589,6 +589,32 @@ fn tiles_that_cannot_be_read_are_said_and_missing() {
 }
 
 #[test]
+fn a_packed_archive_answers_as_its_source_does() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("town.pmtiles");
+    let archive = path.display();
+    assert_eq!(
+        good(&format!("pack town --tileset images -o {archive}")),
+        ""
+    );
+    let question = format!("--looking-at {DOOR}");
+    let images = ids(&format!("images {archive} {question}"));
+    assert_eq!(images, ids(&format!("images town {question}")));
+    assert_eq!(
+        good(&format!("images {archive} --count")),
+        good("images town --count")
+    );
+    let said = bad(&format!("pack town.mbtiles -o {archive}"), 1);
+    assert!(said.contains("--overwrite"), "{said}");
+    good(&format!("pack town.mbtiles -o {archive} --overwrite"));
+    let images = ids(&format!("images {archive} {question}"));
+    assert_eq!(images, ids(&format!("images town.mbtiles {question}")));
+    let said = bad(&format!("pack town -o {archive} --overwrite"), 2);
+    assert!(said.contains("--tileset images"), "{said}");
+    assert!(bad("pack town -o -", 2).contains("-o town.pmtiles"));
+}
+
+#[test]
 fn completions_and_manual_pages() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(

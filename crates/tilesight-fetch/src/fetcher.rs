@@ -19,9 +19,6 @@ use crate::{FetchError, RequestError};
 /// Where the service's tiles are.
 const TILE_ORIGIN: &str = "https://tiles.mapillary.com";
 
-/// Requests that the service allows a day and application.
-const DAILY_LIMIT: u64 = 50_000;
-
 /// Requests in flight at a time.
 const JOBS: usize = 4;
 
@@ -51,6 +48,9 @@ pub struct FetchOptions {
 }
 
 impl FetchOptions {
+    /// Requests that the service allows a day and application.
+    pub const DAILY_LIMIT: u64 = 50_000;
+
     /// The service as it is, at its default pace.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl FetchOptions {
             jobs: JOBS,
             manners: Manners::default(),
             timeouts: Timeouts::default(),
-            daily_limit: DAILY_LIMIT,
+            daily_limit: Self::DAILY_LIMIT,
             refresh: None,
             max_body_bytes: MAX_BODY_BYTES,
         })

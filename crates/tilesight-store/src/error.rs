@@ -19,7 +19,8 @@ pub enum Error {
     },
     /// Something that is neither a folder nor an archive.
     #[error(
-        "{} is {what}; give a folder {{z}}/{{x}}/{{y}}.mvt (or .pbf) or an .mbtiles archive",
+        "{} is {what}; give a folder {{z}}/{{x}}/{{y}}.mvt (or .pbf), an .mbtiles or a .pmtiles \
+         archive",
         path.display()
     )]
     NotAStore {
@@ -118,6 +119,34 @@ pub enum Error {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// An archive that is not as the PMTiles specification says.
+    #[error("{} is not a readable PMTiles archive: at byte {offset}: {reason}", path.display())]
+    Pmtiles {
+        /// The archive.
+        path: PathBuf,
+        /// Where in the file the part begins that is wrong.
+        offset: u64,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// Packing without a tile.
+    #[error("there is no tile{} to pack", of_tileset(tileset.as_deref()))]
+    NothingToPack {
+        /// The tileset that was chosen.
+        tileset: Option<String>,
+    },
+    /// Packing several tilesets into an archive, which has place for one.
+    #[error("there are several tilesets ({}) and an archive holds one", tilesets.join(", "))]
+    SeveralTilesets {
+        /// Their names.
+        tilesets: Vec<&'static str>,
+    },
+    /// Packing tiles so much alike that the archive would be taken for a damaged one.
+    #[error("the archive would list more tiles than readers accept in a file of its size")]
+    Unreadable,
+    /// An archive that cannot be written.
+    #[error("cannot write the archive: {0}")]
+    Pack(#[source] io::Error),
 }
 
 impl Error {
@@ -127,10 +156,14 @@ impl Error {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
         match self {
             Self::Held { .. } => true,
-            Self::Io { source, .. } | Self::WriteIo { source, .. } => matches!(
-                source.kind(),
-                io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::ResourceBusy
-            ),
+            Self::Io { source, .. } | Self::WriteIo { source, .. } | Self::Pack(source) => {
+                matches!(
+                    source.kind(),
+                    io::ErrorKind::Interrupted
+                        | io::ErrorKind::TimedOut
+                        | io::ErrorKind::ResourceBusy
+                )
+            }
             Self::Sqlite { source, .. } | Self::Write { source, .. } => {
                 matches!(
                     source.sqlite_error_code(),
@@ -149,6 +182,14 @@ impl Error {
     pub(crate) fn sqlite(path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Sqlite { path, source }
+    }
+
+    pub(crate) fn pmtiles(path: &Path, offset: u64, reason: &'static str) -> Self {
+        Self::Pmtiles {
+            path: path.to_owned(),
+            offset,
+            reason,
+        }
     }
 
     pub(crate) fn write(path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
@@ -174,4 +215,8 @@ fn or_subfolders(tilesets: &[&str]) -> String {
         return String::new();
     }
     format!(", there or in subfolders {}", tilesets.join(", "))
+}
+
+fn of_tileset(tileset: Option<&str>) -> String {
+    tileset.map_or_else(String::new, |name| format!(" of {name}"))
 }

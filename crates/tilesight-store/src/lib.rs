@@ -1,8 +1,9 @@
 //! Tile stores: where fetched tiles lie, how to read them back, and how to write them.
 //!
 //! A store lists the tiles it holds and hands out their bytes. [`open`] tells which kind of store
-//! lies at a path: a [`Folder`] of files or an [`Mbtiles`] archive. A [`StoreWriter`] makes an
-//! archive that keeps a [`Ledger`] of every tile beside the tiles, and [`verify`] compares them.
+//! lies at a path: a [`Folder`] of files, an [`Mbtiles`] or a [`Pmtiles`] archive. A [`StoreWriter`]
+//! makes an archive that keeps a [`Ledger`] of every tile beside the tiles, and [`verify`] compares
+//! them; [`pack`] makes a PMTiles archive of any store.
 //!
 //! ```
 //! use std::fs;
@@ -19,7 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! This crate knows files and SQLite. It knows nothing of what is inside a tile, of Mapillary or
+//! This crate knows files, SQLite and PMTiles. It knows nothing of what is inside a tile, of Mapillary or
 //! of the network.
 
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@
 mod error;
 mod folder;
 mod mbtiles;
+mod pmtiles;
 
 mod ledger;
 mod lock;
@@ -44,6 +46,7 @@ pub use error::Error;
 pub use folder::Folder;
 pub use ledger::{Ledger, TileState};
 pub use mbtiles::Mbtiles;
+pub use pmtiles::{PackOptions, Packed, Pmtiles, pack};
 pub use verify::{DamagedTile, Examination, verify};
 pub use write::{About, Known, KnownTiles, Outcome, Record, StoreWriter};
 
@@ -57,7 +60,7 @@ pub trait TileStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] or [`Error::Sqlite`] when the tile cannot be read.
+    /// [`Error::Io`], [`Error::Sqlite`] or [`Error::Pmtiles`] when the tile cannot be read.
     ///
     /// # Panics
     ///
@@ -99,15 +102,16 @@ pub struct Metadata {
     pub layers: Vec<String>,
 }
 
-/// Opens the store at a path: a [`Folder`] or, told by its first bytes, an [`Mbtiles`] archive.
+/// Opens the store at a path: a [`Folder`] or, told by its first bytes, an [`Mbtiles`] or
+/// [`Pmtiles`] archive.
 ///
 /// `tilesets` are the names that tilesets have in folders and ledgers; see [`Folder::open`] and
 /// [`Mbtiles::open_with_ledger`].
 ///
 /// # Errors
 ///
-/// [`Error::NotAStore`] when something else lies there; otherwise as [`Folder::open`] and
-/// [`Mbtiles::open`].
+/// [`Error::NotAStore`] when something else lies there; otherwise as [`Folder::open`],
+/// [`Mbtiles::open`] and [`Pmtiles::open`].
 ///
 /// # Cost
 ///
@@ -123,20 +127,20 @@ pub fn open(path: &Path, tilesets: &[&'static str]) -> Result<Box<dyn TileStore>
     if starts_with(path, mbtiles::MAGIC)? {
         return Ok(Box::new(Mbtiles::open_with_ledger(path, tilesets)?));
     }
-    Err(Error::not_a_store(path, what_it_seems(path)?))
+    if starts_with(path, pmtiles::MAGIC)? {
+        return Ok(Box::new(Pmtiles::open(path)?));
+    }
+    Err(Error::not_a_store(path, what_it_seems(path)))
 }
 
 /// Names what a file that is no store may have been meant as.
-fn what_it_seems(path: &Path) -> Result<&'static str, Error> {
-    if starts_with(path, b"PMTiles")? {
-        return Ok("a PMTiles archive, which this version cannot read");
-    }
+fn what_it_seems(path: &Path) -> &'static str {
     let extension = path.extension().and_then(|extension| extension.to_str());
-    Ok(match extension {
+    match extension {
         Some("tsight") => "a dataset file, which this version cannot read",
         Some("mvt" | "pbf" | "gz") => "a single tile, whose place only its path can tell",
-        _ => "neither a folder nor an SQLite database",
-    })
+        _ => "neither a folder nor an SQLite database nor PMTiles",
+    }
 }
 
 fn starts_with(path: &Path, magic: &[u8]) -> Result<bool, Error> {
@@ -148,6 +152,15 @@ fn starts_with(path: &Path, magic: &[u8]) -> Result<bool, Error> {
     Ok(start == magic)
 }
 
+/// The layer ids in `{"vector_layers": [{"id": …}, …]}`.
+fn vector_layers(json: &serde_json::Value) -> Vec<String> {
+    let layers = json["vector_layers"].as_array().into_iter().flatten();
+    layers
+        .filter_map(|layer| layer["id"].as_str())
+        .map(str::to_owned)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,7 +170,6 @@ mod tests {
     fn what_is_no_store_is_named() {
         let dir = tempfile::tempdir().unwrap();
         for (name, content, expected) in [
-            ("town.pmtiles", "PMTiles\u{3}…", "a PMTiles archive"),
             ("town.tsight", "", "a dataset file"),
             ("4742.mvt", "\u{1a}", "a single tile"),
             ("notes.txt", "hello", "neither a folder nor"),

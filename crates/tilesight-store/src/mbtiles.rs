@@ -295,16 +295,8 @@ fn parse_bounds(text: &str) -> Option<Bbox> {
     Bbox::from_degrees(west, south, east, north).ok()
 }
 
-/// The layer ids in `{"vector_layers": [{"id": …}, …]}`.
 fn vector_layers(json: &str) -> Vec<String> {
-    let Ok(json) = serde_json::from_str::<serde_json::Value>(json) else {
-        return Vec::new();
-    };
-    let layers = json["vector_layers"].as_array().into_iter().flatten();
-    layers
-        .filter_map(|layer| layer["id"].as_str())
-        .map(str::to_owned)
-        .collect()
+    serde_json::from_str(json).map_or_else(|_| Vec::new(), |json| crate::vector_layers(&json))
 }
 
 /// What an archive holds.

@@ -1,6 +1,6 @@
 //! An embedded spatial query engine over the vector tiles of street-level imagery.
 //!
-//! Open a folder of tiles or an MBTiles archive once; from then on ask, offline: which images
+//! Open a folder of tiles, an MBTiles or a PMTiles archive once; from then on ask, offline: which images
 //! were taken inside this polygon, within 50 m of this door, *looking at* this door, since 2023,
 //! as panoramas, by this organization, and which sequences, signs and objects are there.
 //!
@@ -33,10 +33,12 @@ mod dataset;
 mod decode;
 mod error;
 pub mod formats;
+mod pack;
 mod source;
 
 pub use dataset::Dataset;
 pub use error::Error;
+pub use pack::pack;
 pub use source::{Progress, Source};
 
 pub use tilesight_query::Error as QueryError;
@@ -45,6 +47,7 @@ pub use tilesight_query::{
     ImageQuery, Info, Kind, MapFeature, NotHeld, ParsePeriodError, Period, Place, Selection,
     Sequence, SequenceQuery, SequenceSelection, Tileset, TilesetInfo, Track, rfc3339,
 };
+pub use tilesight_store::{Error as StoreError, Packed};
 pub use tilesight_tile::{Bbox, GridPoint, LonLat, Region, RegionError, TileId};
 
 #[cfg(doctest)]
