@@ -3,13 +3,14 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tilesight::formats::Format;
 use tilesight::{Bbox, LonLat, Period};
 use tilesight_fetch::graph::{Fields, ThumbnailSize};
-use tilesight_fetch::{Manners, Origin};
+use tilesight_fetch::{FetchOptions, Manners, Origin};
 
 /// Ask a folder or archive of street-level imagery tiles, offline.
 ///
@@ -25,9 +26,9 @@ pub(crate) struct Arguments {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
-    /// Say what was read and how long it took
-    #[arg(short, long, global = true)]
-    pub(crate) verbose: bool,
+    /// Say what was read and how long it took; twice, what happens to each tile that is fetched
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
 }
 
 const EXIT_STATUS: &str = "\
@@ -37,6 +38,21 @@ Data that comes out is licensed CC BY-SA 4.0 and credited to Mapillary.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Fetch the tiles of a region into a store, once
+    ///
+    /// What the store holds is not fetched again, so that the same command goes on where it was
+    /// stopped.
+    #[command(after_help = "\
+Examples:
+  tilesight fetch --bbox 24.92,60.16,24.95,60.18 -o town.mbtiles --dry-run
+  tilesight fetch --aoi district.geojson --tileset images,signs -o district.mbtiles
+  tilesight fetch --aoi district.geojson --refresh 30d -o district.mbtiles")]
+    Fetch(Fetch),
+    /// Compare the tiles of a store with what was stored
+    #[command(after_help = "\
+Example:
+  tilesight verify town.mbtiles --repair")]
+    Verify(Verify),
     /// Find images, or those that show a place
     #[command(after_help = "\
 Examples:
@@ -90,6 +106,78 @@ Example:
         #[arg(value_name = "COMMAND")]
         command: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fetch {
+    /// A box in degrees; west > east crosses the antimeridian
+    #[arg(long, value_name = "W,S,E,N", required_unless_present = "aoi", conflicts_with = "aoi",
+          allow_hyphen_values = true, value_parser = bbox)]
+    pub(crate) bbox: Option<Bbox>,
+
+    /// The polygons of a GeoJSON file, or of standard input
+    #[arg(long, value_name = "FILE|-", visible_alias = "region")]
+    pub(crate) aoi: Option<PathBuf>,
+
+    /// The .mbtiles store to fetch into; other programs see its first tileset
+    #[arg(short = 'o', long = "output", value_name = "STORE")]
+    pub(crate) store: PathBuf,
+
+    /// What to fetch
+    #[arg(
+        long = "tileset",
+        value_name = "TILESET,…",
+        value_delimiter = ',',
+        default_value = "images"
+    )]
+    pub(crate) tilesets: Vec<Tileset>,
+
+    /// Zoom: 14 has everything, images have sequences from 6 and overview points from 0 to 5
+    #[arg(long, value_name = "Z", default_value_t = 14)]
+    pub(crate) zoom: u8,
+
+    /// Fetch what is held, too, where it is older than this and has changed: 30d, 12h
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub(crate) refresh: Option<Duration>,
+
+    /// Say what there is to fetch and how long it takes, and fetch nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Fetch more than 20,000 tiles
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    /// Requests at the same time
+    #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Service")]
+    pub(crate) jobs: usize,
+
+    /// Requests a day (UTC) into this store
+    #[arg(long, value_name = "N", default_value_t = FetchOptions::DAILY_LIMIT, help_heading = "Service")]
+    pub(crate) daily_limit: u64,
+
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        value_parser = Origin::from_str,
+        help_heading = "Service",
+        help = "Where the tiles are, instead of TILESIGHT_TILE_URL or the service itself: \
+                http://127.0.0.1:8080"
+    )]
+    pub(crate) tile_url: Option<Origin>,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// Drop damaged tiles from a fetched store, so that the next fetch brings them anew
+    #[arg(long)]
+    pub(crate) repair: bool,
 }
 
 #[derive(Debug, Args)]
@@ -494,6 +582,24 @@ fn rate(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "it is not at least 0.001, as 5 or 0.5".to_owned())
 }
 
+/// A number and a unit: s, m, h, d or w.
+fn age(text: &str) -> Result<Duration, String> {
+    let age = || {
+        let (at, unit) = text.char_indices().last()?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            'w' => 7 * 86_400,
+            _ => return None,
+        };
+        let count: u64 = text.get(..at)?.parse().ok()?;
+        Some(Duration::from_secs(count.checked_mul(seconds)?))
+    };
+    age().ok_or_else(|| "an age is a number and one of s, m, h, d and w, as 30d".to_owned())
+}
+
 fn id(text: &str) -> Result<i64, String> {
     let id = text.trim().parse();
     id.map_err(|_| "an id is a whole number, as 498763468214164".to_owned())
@@ -516,6 +622,24 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn ages_have_units() {
+        assert_eq!(age("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        assert_eq!(age("90s"), Ok(Duration::from_secs(90)));
+        for wrong in [
+            "",
+            "d",
+            "30",
+            "-1d",
+            "1.5h",
+            "30x",
+            "99999999999999999999w",
+            "3é",
+        ] {
+            assert!(age(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Failed(String),
     /// Nobody reads the output any more.
     PipeClosed,
+    /// The user stopped it.
+    Interrupted,
 }
 
 impl Failure {
@@ -38,12 +40,13 @@ impl Failure {
             Self::Failed(_) => ExitCode::from(1),
             Self::Usage(_) => ExitCode::from(2),
             Self::NotHeld(_) => ExitCode::from(3),
+            Self::Interrupted => ExitCode::from(130),
         }
     }
 
     pub(crate) fn message(&self) -> Option<&str> {
         match self {
-            Self::PipeClosed => None,
+            Self::PipeClosed | Self::Interrupted => None,
             Self::Usage(message) | Self::NotHeld(message) | Self::Failed(message) => Some(message),
         }
     }
@@ -93,5 +96,15 @@ impl From<tilesight_fetch::graph::Error> for Failure {
 impl From<tilesight_fetch::DownloadError> for Failure {
     fn from(error: tilesight_fetch::DownloadError) -> Self {
         Self::failed(error)
+    }
+}
+
+impl From<tilesight_fetch::FetchError> for Failure {
+    fn from(error: tilesight_fetch::FetchError) -> Self {
+        match error {
+            tilesight_fetch::FetchError::Closed { .. } => Self::NotHeld(error.to_string()),
+            tilesight_fetch::FetchError::Stopped => Self::Interrupted,
+            _ => Self::failed(error),
+        }
     }
 }

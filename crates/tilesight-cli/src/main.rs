@@ -1,7 +1,8 @@
 //! The program `tilesight`.
 //!
 //! [`args`] holds what was typed, [`plan`] makes questions of it, [`ask`] and [`info`] answer
-//! them, [`pack`] makes archives, [`graph`] and [`download`] ask the [`service`], and [`output`] alone prints.
+//! them, [`pack`] makes archives, [`fetch`] fills stores and [`verify`] examines them, [`graph`] and
+//! [`download`] ask the [`service`], and [`output`] alone prints.
 
 #![forbid(unsafe_code)]
 
@@ -9,12 +10,14 @@ mod args;
 mod ask;
 mod download;
 mod failure;
+mod fetch;
 mod graph;
 mod info;
 mod output;
 mod pack;
 mod plan;
 mod service;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -50,6 +53,8 @@ fn run(command: Command, voice: Voice) -> Result<(), Failure> {
         Command::Images(typed) => ask::answer(&Plan::images(typed, on_terminal)?, voice),
         Command::Sequences(typed) => ask::answer(&Plan::sequences(typed, on_terminal)?, voice),
         Command::Features(typed) => ask::answer(&Plan::features(typed, on_terminal)?, voice),
+        Command::Fetch(typed) => fetch::fetch(&typed, voice),
+        Command::Verify(typed) => verify::verify(&typed, voice),
         Command::Info(typed) => info::show(&typed, voice),
         Command::Graph(typed) => graph::ask(typed),
         Command::DownloadImages(typed) => download::download(typed, voice),

@@ -26,7 +26,8 @@ pub(crate) fn stdout_is_terminal() -> bool {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Voice {
     pub(crate) quiet: bool,
-    pub(crate) verbose: bool,
+    /// How often it was asked for.
+    pub(crate) verbose: u8,
 }
 
 impl Voice {
@@ -42,8 +43,22 @@ impl Voice {
 
     /// Says what is of interest to the curious alone.
     pub(crate) fn tell(self, message: impl Display) {
-        if self.verbose {
+        if self.verbose > 0 {
             say("note", "36", message);
+        }
+    }
+
+    /// Says what happens to single tiles, to the very curious.
+    pub(crate) fn detail(self, message: impl Display) {
+        if self.verbose > 1 {
+            say("note", "36", message);
+        }
+    }
+
+    /// Says how something ended that has no other result.
+    pub(crate) fn conclude(self, message: impl Display) {
+        if !self.quiet {
+            say("done", "32", message);
         }
     }
 
@@ -60,6 +75,14 @@ impl Voice {
         self.bar(
             Some(pictures),
             "downloading {wide_bar} {pos}/{len} pictures, {per_sec}, {eta}",
+        )
+    }
+
+    /// A bar for the fetching of tiles, on a terminal alone.
+    pub(crate) fn fetch_bar(self) -> ProgressBar {
+        self.bar(
+            None,
+            "fetching {wide_bar} {pos}/{len} tiles, {per_sec}, {eta}{msg}",
         )
     }
 
@@ -208,6 +231,14 @@ fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
 /// The temporary file that an interrupt must take away, since it skips every destructor.
 static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
+/// What ends work in progress in its own way, at the first interrupt.
+static STOP: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
+
+/// Lets the first interrupt from now on end work in its own way; the second ends the program.
+pub(crate) fn stop_on_interrupt(stop: impl Fn() + Send + 'static) {
+    *STOP.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(stop));
+}
+
 struct Unfinished;
 
 impl Unfinished {
@@ -227,6 +258,9 @@ impl Drop for Unfinished {
 pub(crate) fn end_on_interrupt() -> Result<(), Failure> {
     const INTERRUPTED: i32 = 130;
     let end = || {
+        if let Some(stop) = STOP.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return stop();
+        }
         if let Some(path) = UNFINISHED
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

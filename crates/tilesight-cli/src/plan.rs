@@ -187,7 +187,8 @@ fn near(target: LonLat, typed: &args::Place) -> Result<Place, Failure> {
     }
 }
 
-fn region(path: &Path) -> Result<Region, Failure> {
+/// Reads a region from a GeoJSON file, or from standard input.
+pub(crate) fn region(path: &Path) -> Result<Region, Failure> {
     let name = if is_dash(path) {
         "standard input".into()
     } else {

@@ -16,6 +16,9 @@ const TOKEN_VARIABLE: &str = "MAPILLARY_ACCESS_TOKEN";
 /// Where the origin of the Graph API is, unless it is typed.
 const GRAPH_VARIABLE: &str = "TILESIGHT_GRAPH_URL";
 
+/// Where the origin of the tiles is, unless it is typed.
+const TILE_VARIABLE: &str = "TILESIGHT_TILE_URL";
+
 /// Longest that a command waits when the limit of requests is reached.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
@@ -42,7 +45,8 @@ pub(crate) fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<
     runtime.block_on(work)
 }
 
-fn token(typed: &args::Service) -> Result<Token, Failure> {
+/// The token, from the file that was named or from the environment.
+pub(crate) fn token(typed: &args::Service) -> Result<Token, Failure> {
     if let Some(path) = &typed.token_file {
         return Token::from_file(path).map_err(Failure::usage);
     }
@@ -58,13 +62,25 @@ fn token(typed: &args::Service) -> Result<Token, Failure> {
 }
 
 fn origin(typed: &args::Service) -> Result<Origin, Failure> {
-    if let Some(origin) = &typed.graph_url {
-        return Ok(origin.clone());
+    let origin = origin_of(typed.graph_url.as_ref(), GRAPH_VARIABLE)?;
+    match origin {
+        Some(origin) => Ok(origin),
+        None => graph::ORIGIN.parse().map_err(Failure::failed),
     }
-    let set = env::var(GRAPH_VARIABLE)
-        .ok()
-        .filter(|text| !text.is_empty());
-    let text = set.as_deref().unwrap_or(graph::ORIGIN);
-    let origin: Result<Origin, OriginError> = text.parse();
-    origin.map_err(|error| Failure::usage(format!("{GRAPH_VARIABLE} is not usable: {error}")))
+}
+
+/// Where the tiles are, unless it is the service itself.
+pub(crate) fn tile_origin(typed: Option<&Origin>) -> Result<Option<Origin>, Failure> {
+    origin_of(typed, TILE_VARIABLE)
+}
+
+/// An origin that was typed or stands in a variable.
+fn origin_of(typed: Option<&Origin>, variable: &str) -> Result<Option<Origin>, Failure> {
+    if let Some(origin) = typed {
+        return Ok(Some(origin.clone()));
+    }
+    let set = env::var(variable).ok().filter(|text| !text.is_empty());
+    let origin: Option<Result<Origin, OriginError>> = set.map(|text| text.parse());
+    let of_error = |error| Failure::usage(format!("{variable} is not usable: {error}"));
+    origin.transpose().map_err(of_error)
 }

@@ -15,10 +15,15 @@ use reqwest::header::{
 };
 use reqwest::{StatusCode, Url};
 use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use crate::retry_after;
 use crate::token::Token;
+
+/// Bodies beyond this size are read one at a time, so that memory does not grow with the number of
+/// requests in flight.
+const LARGE_BODY_BYTES: usize = 4 << 20;
 
 /// How much of an error's body is read: enough for the service to say what is wrong.
 const MAX_ERROR_BYTES: usize = 64 << 10;
@@ -111,6 +116,8 @@ pub struct Reply {
     /// The body as it was sent, perhaps gzipped; complete if the status is one of success,
     /// otherwise its beginning.
     pub body: Vec<u8>,
+    /// Keeps other large bodies waiting while this one is in use.
+    pub(crate) large_body: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// Why there is no reply. None of these texts has an address or a token in it.
@@ -152,6 +159,7 @@ pub struct Client {
     http: reqwest::Client,
     token: Option<Token>,
     timeouts: Timeouts,
+    large_bodies: Arc<Semaphore>,
 }
 
 impl Client {
@@ -174,6 +182,7 @@ impl Client {
             http,
             token,
             timeouts,
+            large_bodies: Arc::new(Semaphore::new(1)),
         })
     }
 
@@ -207,13 +216,11 @@ impl Client {
         let mut reply = head(&response);
         if reply.is_success() {
             check_length(&response, request.max_body_bytes)?;
-            self.read_body(response, request.max_body_bytes, &mut reply.body)
+            self.read_body(response, request.max_body_bytes, &mut reply)
                 .await?;
         } else {
             // The status tells what to do; what the service adds is welcome, not needed.
-            let _ = self
-                .read_body(response, MAX_ERROR_BYTES, &mut reply.body)
-                .await;
+            let _ = self.read_body(response, MAX_ERROR_BYTES, &mut reply).await;
         }
         Ok(reply)
     }
@@ -246,7 +253,7 @@ impl Client {
         &self,
         mut response: reqwest::Response,
         limit: usize,
-        body: &mut Vec<u8>,
+        reply: &mut Reply,
     ) -> Result<(), RequestError> {
         const STALLED: RequestError = RequestError::TooSlow("the answer came too slowly");
         let mut window = (Instant::now(), 0);
@@ -255,10 +262,15 @@ impl Client {
             let Some(chunk) = chunk.await.map_err(|_| STALLED)?.map_err(of_http)? else {
                 return Ok(());
             };
-            if chunk.len() > limit - body.len() {
+            let length = reply.body.len() + chunk.len();
+            if length > limit {
                 return Err(RequestError::TooLarge { limit });
             }
-            body.extend_from_slice(&chunk);
+            if length > LARGE_BODY_BYTES && reply.large_body.is_none() {
+                let permit = self.large_bodies.clone().acquire_owned().await;
+                reply.large_body = permit.ok().map(Arc::new);
+            }
+            reply.body.extend_from_slice(&chunk);
             window.1 += chunk.len();
             if window.0.elapsed() >= self.timeouts.window {
                 if window.1 < self.timeouts.min_window_bytes {
@@ -373,6 +385,7 @@ fn head(response: &reqwest::Response) -> Reply {
         retry_after: text(RETRY_AFTER).and_then(|value| retry_after::parse(value, now)),
         etag: text(ETAG).map(str::to_owned),
         body: Vec::new(),
+        large_body: None,
     }
 }
 

@@ -74,6 +74,15 @@ pub enum Setback<E> {
     Final(E),
 }
 
+impl<E> Setback<E> {
+    /// What happened.
+    pub const fn error(&self) -> &E {
+        match self {
+            Self::Retry { error, .. } | Self::Limited { error, .. } | Self::Final(error) => error,
+        }
+    }
+}
+
 /// Why a request is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GaveUp<E> {
@@ -171,6 +180,11 @@ impl Politeness {
         }
     }
 
+    /// Waits, at the speed of this service's clock.
+    pub async fn wait(&self, wait: Duration) {
+        sleep_until(Instant::now() + self.scaled(wait)).await;
+    }
+
     /// Waits for a slot outside of any pause.
     async fn turn(&self) {
         let Some(slot) = self.slot() else {
@@ -242,7 +256,7 @@ impl Politeness {
         let own = doubled(self.manners.first_backoff, tries).min(self.manners.longest_backoff);
         let asked = after.unwrap_or_default().min(self.manners.longest_pause);
         let wait = own.mul_f64(1.0 - fastrand::f64() / 2.0).max(asked);
-        sleep_until(Instant::now() + self.scaled(wait)).await;
+        self.wait(wait).await;
         Ok(())
     }
 

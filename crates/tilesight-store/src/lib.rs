@@ -48,7 +48,7 @@ pub use ledger::{Ledger, TileState};
 pub use mbtiles::Mbtiles;
 pub use pmtiles::{PackOptions, Packed, Pmtiles, pack};
 pub use verify::{DamagedTile, Examination, verify};
-pub use write::{About, Known, Outcome, Record, StoreWriter};
+pub use write::{About, Known, KnownTiles, Outcome, Record, StoreWriter};
 
 /// A place where tiles lie.
 pub trait TileStore: fmt::Debug + Send + Sync {

@@ -42,7 +42,7 @@ impl Examination {
 /// # Returns
 ///
 /// What is damaged, in the order of the ledger; that is a result, not an error. None when the
-/// archive has no ledger, so that nothing is known of what its tiles should be.
+/// source has no ledger, so that nothing is known of what its tiles should be.
 ///
 /// # Errors
 ///
@@ -52,6 +52,9 @@ impl Examination {
 ///
 /// Every byte of the archive is read once or twice.
 pub fn verify(path: &Path) -> Result<Option<Examination>, Error> {
+    if path.is_dir() || !crate::starts_with(path, mbtiles::MAGIC)? {
+        return Ok(None);
+    }
     let connection = mbtiles::connect_to_read(path)?;
     if !ledger::is_in(&connection).map_err(Error::sqlite(path))? {
         return Ok(None);

@@ -123,43 +123,17 @@ impl StoreWriter {
     ///
     /// [`Error::Write`] when the ledger cannot be read.
     pub fn known(&self, tileset: &str) -> Result<BTreeMap<TileId, Known>, Error> {
-        let list = || {
-            let mut statement = self.connection.prepare(
-                "SELECT zoom_level, tile_column, tile_row, state, fetched_at, etag \
-                 FROM tilesight_ledger WHERE tileset = ?1",
-            )?;
-            let mut rows = statement.query([tileset])?;
-            let mut known = BTreeMap::new();
-            while let Some(row) = rows.next()? {
-                let state: String = row.get(3)?;
-                let tile = mbtiles::tile_id(row.get(0)?, row.get(1)?, row.get(2)?);
-                // A line that no writer made is as good as none: it is written anew.
-                let (Ok(tile), Some(state)) = (tile, TileState::from_name(&state)) else {
-                    continue;
-                };
-                let line = Known {
-                    state,
-                    fetched_at_ms: row.get(4)?,
-                    etag: row.get(5)?,
-                };
-                known.insert(tile, line);
-            }
-            Ok(known)
-        };
-        list().map_err(Error::write(&self.path))
+        known(&self.connection, tileset).map_err(Error::write(&self.path))
     }
 
-    /// Mean length of the stored tiles of a tileset in bytes; none if there are none.
+    /// Mean length of the tiles of a tileset that are known, empty ones included, in bytes; none
+    /// if there are none.
     ///
     /// # Errors
     ///
     /// [`Error::Write`] when the ledger cannot be read.
     pub fn mean_length(&self, tileset: &str) -> Result<Option<f64>, Error> {
-        let mean = "SELECT avg(length) FROM tilesight_ledger \
-                    WHERE tileset = ?1 AND state IN ('stored', 'empty')";
-        self.connection
-            .query_row(mean, [tileset], |row| row.get(0))
-            .map_err(Error::write(&self.path))
+        mean_length(&self.connection, tileset).map_err(Error::write(&self.path))
     }
 
     /// Records what became of tiles: of all of them or, with an error, of none.
@@ -286,6 +260,89 @@ impl fmt::Debug for StoreWriter {
     }
 }
 
+/// What a store knows of its tiles, to be read without writing.
+pub struct KnownTiles {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl KnownTiles {
+    /// Opens a fetched store.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoLedger`] when it is something else, [`Error::Sqlite`] when it cannot be read.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let is_fetched = mbtiles::is_fetched_or_blank(path)?;
+        let connection = mbtiles::connect_to_read(path)?;
+        if !is_fetched || !ledger::is_in(&connection).map_err(Error::sqlite(path))? {
+            return Err(Error::NoLedger {
+                path: path.to_owned(),
+            });
+        }
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Lists what is known of the tiles of a tileset.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Sqlite`] when the ledger cannot be read.
+    pub fn of(&self, tileset: &str) -> Result<BTreeMap<TileId, Known>, Error> {
+        known(&self.connection, tileset).map_err(Error::sqlite(&self.path))
+    }
+
+    /// As [`StoreWriter::mean_length`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Sqlite`] when the ledger cannot be read.
+    pub fn mean_length(&self, tileset: &str) -> Result<Option<f64>, Error> {
+        mean_length(&self.connection, tileset).map_err(Error::sqlite(&self.path))
+    }
+}
+
+impl fmt::Debug for KnownTiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnownTiles")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+fn known(connection: &Connection, tileset: &str) -> rusqlite::Result<BTreeMap<TileId, Known>> {
+    let mut statement = connection.prepare(
+        "SELECT zoom_level, tile_column, tile_row, state, fetched_at, etag \
+         FROM tilesight_ledger WHERE tileset = ?1",
+    )?;
+    let mut rows = statement.query([tileset])?;
+    let mut known = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let state: String = row.get(3)?;
+        let tile = mbtiles::tile_id(row.get(0)?, row.get(1)?, row.get(2)?);
+        // A line that no writer made is as good as none: it is written anew.
+        let (Ok(tile), Some(state)) = (tile, TileState::from_name(&state)) else {
+            continue;
+        };
+        let line = Known {
+            state,
+            fetched_at_ms: row.get(4)?,
+            etag: row.get(5)?,
+        };
+        known.insert(tile, line);
+    }
+    Ok(known)
+}
+
+fn mean_length(connection: &Connection, tileset: &str) -> rusqlite::Result<Option<f64>> {
+    let mean = "SELECT avg(length) FROM tilesight_ledger \
+                WHERE tileset = ?1 AND state IN ('stored', 'empty')";
+    connection.query_row(mean, [tileset], |row| row.get(0))
+}
+
 /// Refuses to write into a file that is there and no fetched store.
 fn refuse_others(path: &Path) -> Result<(), Error> {
     let is_new = fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
@@ -325,13 +382,14 @@ fn create_tables(transaction: &Transaction, about: &About<'_>) -> rusqlite::Resu
 fn write_record(transaction: &Transaction, record: &Record) -> rusqlite::Result<()> {
     match &record.outcome {
         Outcome::Stored { bytes, etag } => {
+            let etag = etag.as_deref();
             let row_id = write_line(transaction, record, TileState::Stored, None, bytes, etag)?;
             let sql = "INSERT OR REPLACE INTO tilesight_data (id, tile_data) VALUES (?1, ?2)";
             let mut statement = transaction.prepare(sql)?;
             statement.execute(params![row_id, bytes]).map(drop)
         }
         Outcome::Empty { reason, etag } => {
-            let reason = reason.as_deref();
+            let (reason, etag) = (reason.as_deref(), etag.as_deref());
             let row_id = write_line(transaction, record, TileState::Empty, reason, &[], etag)?;
             let sql = "DELETE FROM tilesight_data WHERE id = ?1";
             transaction.prepare(sql)?.execute([row_id]).map(drop)
@@ -358,7 +416,7 @@ fn write_line(
     state: TileState,
     reason: Option<&str>,
     bytes: &[u8],
-    etag: &Option<String>,
+    etag: Option<&str>,
 ) -> rusqlite::Result<i64> {
     let sql = "INSERT INTO tilesight_ledger \
         (tileset, zoom_level, tile_column, tile_row, fetched_at, tries, state, reason, hash, \

@@ -270,7 +270,7 @@ fn every_flipped_bit_of_a_tile_is_found_and_named() {
     let (_dir, path) = place();
     let bytes: Vec<u8> = (0..6000_u32).map(|n| (n * 7 >> 3) as u8).collect();
     let tiles = [0, 1, 2].map(|x| {
-        let mut bytes = bytes[..300].to_vec();
+        let mut bytes = bytes[..80].to_vec();
         bytes[0] = x as u8;
         (x, bytes)
     });

@@ -108,6 +108,7 @@ impl TileDecoder {
     pub(crate) fn decode(
         &mut self,
         id: TileId,
+        fetched_at_ms: Option<i64>,
         bytes: &[u8],
         part: &mut Part,
     ) -> Result<Contents, tilesight_mvt::Error> {
@@ -126,8 +127,7 @@ impl TileDecoder {
             }
         }
         let mut contents = Contents::default();
-        // When a tile was fetched is not known: the times of files change as they are copied.
-        let mut rows = part.tile(id, None);
+        let mut rows = part.tile(id, fetched_at_ms);
         for (index, (name, _)) in LAYERS
             .iter()
             .enumerate()

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use tilesight_query::build::{FailedTile, Holding, Part, build};
 use tilesight_query::schema::DATA_ZOOM;
 use tilesight_query::{Dataset, Tileset};
-use tilesight_store::{Metadata, StoredTile, TileStore};
+use tilesight_store::{Ledger, Metadata, StoredTile, TileStore};
 use tilesight_tile::TileId;
 
 use crate::decode::{Contents, TileDecoder, Tilesets};
@@ -71,7 +71,14 @@ pub(crate) fn read(
     let indices = tiles_to_read(store.tiles());
     let (parts, outcomes) = decode_all(&*store, &indices, on_progress);
     let source = describe(&*store, &indices, &outcomes);
-    let dataset = build(parts, &holdings(store.metadata(), outcomes))?;
+    let holdings = match store.ledger() {
+        Some(ledger) => {
+            let of_ledger = ledger_outcomes(ledger, &source.ignored);
+            holdings_of_ledger(outcomes.into_iter().chain(of_ledger).collect())
+        }
+        None => holdings(store.metadata(), outcomes),
+    };
+    let dataset = build(parts, &holdings)?;
     Ok((dataset, source))
 }
 
@@ -133,8 +140,10 @@ fn decode_part(
             .read(index, &mut bytes)
             .map_err(|error| error.to_string())
             .and_then(|()| {
+                // The times of files change as they are copied: a ledger alone knows.
+                let fetched_at_ms = store.ledger().map(|ledger| ledger.fetched_at_ms[index]);
                 decoder
-                    .decode(id, &bytes, &mut part)
+                    .decode(id, fetched_at_ms, &bytes, &mut part)
                     .map_err(|error| error.to_string())
             });
         tick();
@@ -181,6 +190,32 @@ fn describe(store: &dyn TileStore, indices: &[usize], outcomes: &[Outcome]) -> S
         left_out: outcomes.iter().map(|outcome| outcome.left_out).sum(),
         left_out_first: first.map(|outcome| outcome.tile),
     }
+}
+
+/// What a ledger knows of tiles that have no bytes: that they are empty, or could not be fetched.
+fn ledger_outcomes(ledger: &Ledger, ignored: &[&'static str]) -> Vec<Outcome> {
+    let empty = ledger.empty.iter().map(|&tile| (tile, None));
+    let failed = ledger.failed.iter();
+    let failed = failed.map(|(tile, reason)| (*tile, Some(reason.clone())));
+    let is_read = |tile: &StoredTile| tile.tileset.is_none_or(|name| !ignored.contains(&name));
+    let outcome = |(tile, failure): (StoredTile, Option<String>)| Outcome {
+        tile: tile.id,
+        tilesets: tile
+            .tileset
+            .and_then(Tileset::from_name)
+            .map(Tilesets::only)
+            .unwrap_or_default(),
+        bytes: 0,
+        left_out: 0,
+        failure,
+    };
+    let tiles = empty.chain(failed).filter(|(tile, _)| is_read(tile));
+    tiles.map(outcome).collect()
+}
+
+/// As [`holdings`], of a store whose ledger knows every tile: what it declares adds nothing.
+fn holdings_of_ledger(outcomes: Vec<Outcome>) -> Vec<Holding> {
+    holdings(&Metadata::default(), outcomes)
 }
 
 /// Tells for each tileset of the source which tiles were there.

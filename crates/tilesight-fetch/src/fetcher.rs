@@ -1,0 +1,397 @@
+//! Fetching many tiles into a store.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tilesight_store::{About, Known, KnownTiles, StoreWriter, TileState};
+use tilesight_tile::TileId;
+use tokio::sync::watch;
+
+use crate::client::{Client, Origin, Timeouts};
+use crate::politeness::Manners;
+use crate::run::{Context, run};
+use crate::tileset::{TileKey, Tileset};
+use crate::token::Token;
+use crate::{FetchError, RequestError};
+
+/// Where the service's tiles are.
+const TILE_ORIGIN: &str = "https://tiles.mapillary.com";
+
+/// Requests in flight at a time.
+const JOBS: usize = 4;
+
+/// Largest body: the largest tile known has 142 MB without compression.
+const MAX_BODY_BYTES: usize = 160 << 20;
+
+/// Length of a tile of which nothing is known, in bytes, for estimates: about 1,000 images.
+const TYPICAL_LENGTH: f64 = 40_000.0;
+
+/// How tiles are fetched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FetchOptions {
+    /// Where the tiles are; the service's own origin if nothing is said.
+    pub tile_origin: Origin,
+    /// Requests in flight at a time.
+    pub jobs: usize,
+    /// How the service is treated.
+    pub manners: Manners,
+    /// How long a request may take.
+    pub timeouts: Timeouts,
+    /// Requests a day (UTC) into one store.
+    pub daily_limit: u64,
+    /// Fetch what is held, too, when it is older than this, but only if it changed.
+    pub refresh: Option<Duration>,
+    /// Largest body that is accepted, as it comes over the wire.
+    pub max_body_bytes: usize,
+}
+
+impl FetchOptions {
+    /// Requests that the service allows a day and application.
+    pub const DAILY_LIMIT: u64 = 50_000;
+
+    /// The service as it is, at its default pace.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: the origin is a constant.
+    pub fn new(tile_origin: Option<Origin>) -> Result<Self, crate::OriginError> {
+        let tile_origin = match tile_origin {
+            Some(origin) => origin,
+            None => TILE_ORIGIN.parse()?,
+        };
+        Ok(Self {
+            tile_origin,
+            jobs: JOBS,
+            manners: Manners::default(),
+            timeouts: Timeouts::default(),
+            daily_limit: Self::DAILY_LIMIT,
+            refresh: None,
+            max_body_bytes: MAX_BODY_BYTES,
+        })
+    }
+}
+
+/// What fetching some tiles will take.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct FetchPlan {
+    /// Tiles asked for.
+    pub tiles: u64,
+    /// Those that are held and young enough, so that they need no request.
+    pub held: u64,
+    /// Those that are held and old, so that they are asked for again.
+    pub stale: u64,
+    /// Bytes to come, as an estimate.
+    pub estimated_bytes: u64,
+    /// Least time that it takes at the rate allowed; none where there is no limit.
+    pub estimated_time: Option<Duration>,
+}
+
+impl FetchPlan {
+    /// Requests needed when nothing goes wrong.
+    pub const fn requests(&self) -> u64 {
+        self.tiles - self.held
+    }
+}
+
+/// Something that happened on the way.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Fetching begins.
+    Planned(FetchPlan),
+    /// A request failed; what follows from it is decided already.
+    Setback {
+        /// Which tile it was for.
+        tile: TileKey,
+        /// What happened.
+        reason: String,
+    },
+    /// A tile is dealt with, and on its way into the store.
+    Done {
+        /// Which.
+        tile: TileKey,
+        /// What became of it.
+        state: TileState,
+        /// Length of what is stored in bytes.
+        bytes: u64,
+        /// How many requests it took.
+        tries: u32,
+    },
+}
+
+/// What fetching came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FetchReport {
+    /// Tiles that needed no request.
+    pub held: u64,
+    /// Tiles stored.
+    pub stored: u64,
+    /// Tiles that had not changed.
+    pub unchanged: u64,
+    /// Tiles that hold nothing.
+    pub empty: u64,
+    /// Tiles that could not be fetched or are none, and why; the next run tries them again.
+    pub failed: Vec<(TileKey, String)>,
+    /// Requests made.
+    pub requests: u64,
+    /// Bytes stored.
+    pub bytes: u64,
+}
+
+impl FetchReport {
+    /// Whether the store can answer for every tile asked for.
+    pub const fn is_complete(&self) -> bool {
+        self.failed.is_empty()
+    }
+}
+
+/// Ends a run from another thread: what is in flight is dropped, what came is kept.
+#[derive(Debug, Clone)]
+pub struct Stopper(Arc<watch::Sender<bool>>);
+
+impl Stopper {
+    /// Ends the run.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// Fetches tiles into a store, any number of times.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use tilesight_fetch::{FetchOptions, Fetcher, TileKey, Tileset, Token};
+/// use tilesight_tile::{Bbox, cover_bbox};
+///
+/// let token = Token::new("MLY|…")?;
+/// let fetcher = Fetcher::new(token, FetchOptions::new(None)?)?;
+/// let market = Bbox::from_degrees(24.92, 60.16, 24.95, 60.18)?;
+/// let tiles: Vec<_> = cover_bbox(14, &market, 1_000)?
+///     .iter()
+///     .map(|id| TileKey { tileset: Tileset::Images, id })
+///     .collect();
+/// let report = fetcher.fetch(Path::new("market.mbtiles"), &tiles, |_event| ())?;
+/// println!("{} tiles, {} of them empty", tiles.len(), report.empty);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Fetcher {
+    client: Client,
+    options: FetchOptions,
+    stop: Arc<watch::Sender<bool>>,
+}
+
+impl Fetcher {
+    /// Prepares to fetch; nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Connect`] when TLS cannot be set up on this machine.
+    pub fn new(token: Token, options: FetchOptions) -> Result<Self, RequestError> {
+        Ok(Self {
+            client: Client::new(Some(token), options.timeouts)?,
+            options,
+            stop: Arc::new(watch::Sender::new(false)),
+        })
+    }
+
+    /// What ends a run of this fetcher from another thread.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.stop.clone())
+    }
+
+    /// Fetches what a store lacks of some tiles, and no more.
+    ///
+    /// # Returns
+    ///
+    /// What became of the tiles. Tiles that failed are in it, not an error: all others were
+    /// fetched nevertheless. `on_event` is called as things happen, from one thread.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`] when the run ended before its end: everything that had come by then is
+    /// stored, and the same call goes on from there.
+    ///
+    /// # Cost
+    ///
+    /// One request for each tile that is not held, at [`Manners::rate`]. Memory holds the bodies
+    /// in flight and a few that wait to be written.
+    pub fn fetch(
+        &self,
+        store: &Path,
+        tiles: &[TileKey],
+        mut on_event: impl FnMut(Event) + Send,
+    ) -> Result<FetchReport, FetchError> {
+        let Some(first) = tiles.first() else {
+            return Ok(FetchReport::default());
+        };
+        let writer = open(store, first.tileset)?;
+        let known = known_of(tiles, |tileset| writer.known(tileset.name()))?;
+        let mean_length = writer.mean_length(first.tileset.name())?;
+        let jobs = jobs(tiles, &known, self.options.refresh);
+        let held = tiles.len() as u64 - jobs.len() as u64;
+        on_event(Event::Planned(plan_of(
+            tiles,
+            &jobs,
+            mean_length,
+            &self.options,
+        )));
+        let context = Context {
+            client: &self.client,
+            options: &self.options,
+            writer: Arc::new(Mutex::new(writer)),
+            stop: self.stop.subscribe(),
+        };
+        // On a thread of its own it works within other runtimes too.
+        let (report, ended_early) = std::thread::scope(|scope| {
+            let running = scope.spawn(|| run(&context, jobs, &mut on_event));
+            running
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        if let Some(writer) = Arc::into_inner(context.writer) {
+            writer
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner)
+                .close()?;
+        }
+        match ended_early {
+            Some(error) => Err(error),
+            None => Ok(FetchReport { held, ..report }),
+        }
+    }
+
+    /// Tells what fetching some tiles would take, without a request and without writing.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError::Store`] when there is a store that cannot be read.
+    pub fn plan(&self, store: &Path, tiles: &[TileKey]) -> Result<FetchPlan, FetchError> {
+        plan(store, tiles, &self.options)
+    }
+}
+
+/// Tells what fetching some tiles would take, without a request, a token, or writing.
+///
+/// # Errors
+///
+/// [`FetchError::Store`] when there is a store that cannot be read.
+pub fn plan(
+    store: &Path,
+    tiles: &[TileKey],
+    options: &FetchOptions,
+) -> Result<FetchPlan, FetchError> {
+    let reader = if store.exists() {
+        Some(KnownTiles::open(store)?)
+    } else {
+        None
+    };
+    let known = known_of(tiles, |tileset| match &reader {
+        Some(reader) => reader.of(tileset.name()),
+        None => Ok(BTreeMap::new()),
+    })?;
+    let mean_length = match (&reader, tiles.first()) {
+        (Some(reader), Some(tile)) => reader.mean_length(tile.tileset.name())?,
+        _ => None,
+    };
+    let jobs = jobs(tiles, &known, options.refresh);
+    Ok(plan_of(tiles, &jobs, mean_length, options))
+}
+
+/// A tile to be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Job {
+    pub(crate) tile: TileKey,
+    /// Name of the version that is held.
+    pub(crate) etag: Option<String>,
+    /// Whether the store answers for it as it is.
+    pub(crate) is_stale: bool,
+}
+
+fn plan_of(
+    tiles: &[TileKey],
+    jobs: &[Job],
+    mean_length: Option<f64>,
+    options: &FetchOptions,
+) -> FetchPlan {
+    let requests = jobs.len() as f64;
+    let rate = options.manners.rate;
+    FetchPlan {
+        tiles: tiles.len() as u64,
+        held: (tiles.len() - jobs.len()) as u64,
+        stale: jobs.iter().filter(|job| job.is_stale).count() as u64,
+        estimated_bytes: (requests * mean_length.unwrap_or(TYPICAL_LENGTH)) as u64,
+        estimated_time: rate.map(|rate| Duration::from_secs_f64(requests / rate)),
+    }
+}
+
+/// What is known of the tilesets of some tiles.
+fn known_of(
+    tiles: &[TileKey],
+    read: impl Fn(Tileset) -> Result<BTreeMap<TileId, Known>, tilesight_store::Error>,
+) -> Result<BTreeMap<Tileset, BTreeMap<TileId, Known>>, FetchError> {
+    let is_asked_for = |tileset: &Tileset| tiles.iter().any(|tile| tile.tileset == *tileset);
+    let tilesets = Tileset::ALL.into_iter().filter(is_asked_for);
+    let known = tilesets.map(|tileset| Ok((tileset, read(tileset)?)));
+    known.collect()
+}
+
+/// The tiles that need a request.
+fn jobs(
+    tiles: &[TileKey],
+    known: &BTreeMap<Tileset, BTreeMap<TileId, Known>>,
+    refresh: Option<Duration>,
+) -> Vec<Job> {
+    let young_ms = refresh.map_or(i64::MIN, |age| now_ms().saturating_sub(millis(age)));
+    let job = |&tile: &TileKey| {
+        let known = known
+            .get(&tile.tileset)
+            .and_then(|known| known.get(&tile.id));
+        let held = known.filter(|known| known.state.is_held());
+        let is_needed = held.is_none_or(|held| held.fetched_at_ms < young_ms);
+        is_needed.then(|| Job {
+            tile,
+            etag: held.and_then(|held| held.etag.clone()),
+            is_stale: held.is_some(),
+        })
+    };
+    tiles.iter().filter_map(job).collect()
+}
+
+/// Milliseconds since 1970, UTC.
+pub(crate) fn now_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, millis)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn open(store: &Path, tileset: Tileset) -> Result<StoreWriter, tilesight_store::Error> {
+    let name = format!("Mapillary {}", tileset.word());
+    let layers = serde_json::json!({
+        "vector_layers": tileset.layers().iter().map(|id| {
+            serde_json::json!({ "id": id, "fields": {} })
+        }).collect::<Vec<_>>(),
+    });
+    let layers = layers.to_string();
+    let about = About {
+        tileset: tileset.name(),
+        metadata: &[
+            ("name", &name),
+            ("type", "overlay"),
+            ("version", "1"),
+            ("description", "Street-level imagery coverage, CC BY-SA 4.0"),
+            (
+                "attribution",
+                "<a href=\"https://www.mapillary.com\">Mapillary</a>",
+            ),
+            ("json", &layers),
+        ],
+    };
+    StoreWriter::open(store, &about)
+}

@@ -1,0 +1,364 @@
+//! The loop that fetches: a few workers, a list of what is left, and a thread that stores.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::{Either, join_all, select};
+use tilesight_store::{Outcome, Record, StoreWriter, TileState};
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::answer::{self, Answer, TileError};
+use crate::client::{Auth, Client, Reply, Request, RequestError};
+use crate::content::{self, Content};
+use crate::error::FetchError;
+use crate::fetcher::{Event, FetchOptions, FetchReport, Job, now_ms};
+use crate::politeness::{GaveUp, Politeness, Setback};
+use crate::tileset::TileKey;
+
+/// Waits before tiles are asked for again that were not found, or were absurdly large.
+const LATER: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
+
+/// Records that wait to be stored, so that a slow disk slows the requests down.
+const MAX_WAITING: usize = 16;
+
+/// Most records of one transaction.
+const MAX_BATCH: usize = 64;
+
+/// Requests that are taken from a day's allowance at a time, ahead of being made.
+const REQUESTS_AHEAD: u64 = 16;
+
+/// How long requests in flight may take to end when the run has to.
+const GRACE: Duration = Duration::from_secs(2);
+
+const SECONDS_A_DAY: u64 = 86_400;
+
+/// What a run works with.
+pub(crate) struct Context<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) options: &'a FetchOptions,
+    pub(crate) writer: Arc<Mutex<StoreWriter>>,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// Fetches tiles until all are dealt with or something ends the run early.
+pub(crate) fn run(
+    context: &Context<'_>,
+    jobs: Vec<Job>,
+    on_event: &mut (dyn FnMut(Event) + Send),
+) -> (FetchReport, Option<FetchError>) {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = match builder.enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return (FetchReport::default(), Some(FetchError::Runtime(error))),
+    };
+    let allowance = Arc::new(Allowance::new(context));
+    let admission = {
+        let allowance = allowance.clone();
+        Box::new(move || allowance.take_one())
+    };
+    let (sender, receiver) = mpsc::channel(MAX_WAITING);
+    let (report, ended) = std::thread::scope(|scope| {
+        let saving = scope.spawn(|| save_all(receiver, &context.writer));
+        let run = Run {
+            context,
+            politeness: Politeness::new(context.options.manners, admission),
+            sender,
+            state: RefCell::new(State::new(jobs)),
+            ended: Notify::new(),
+            on_event: RefCell::new(on_event),
+        };
+        let ended = runtime.block_on(run.until_stopped());
+        let report = run.into_report();
+        let saved = saving
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        // When storing fails, that is why the rest did.
+        let ended = saved.map_err(FetchError::from).and(ended);
+        (report, ended)
+    });
+    // Connections end with the runtime, before the store is closed.
+    drop(runtime);
+    let returned = allowance.give_back().map_err(FetchError::from);
+    (report, ended.and(returned).err())
+}
+
+/// Stores what comes, as much at a time as has come meanwhile.
+fn save_all(
+    mut receiver: mpsc::Receiver<Record>,
+    writer: &Mutex<StoreWriter>,
+) -> Result<(), tilesight_store::Error> {
+    while let Some(first) = receiver.blocking_recv() {
+        let mut batch = vec![first];
+        while batch.len() < MAX_BATCH
+            && let Ok(record) = receiver.try_recv()
+        {
+            batch.push(record);
+        }
+        lock(writer).commit(&batch)?;
+    }
+    Ok(())
+}
+
+struct Run<'a> {
+    context: &'a Context<'a>,
+    politeness: Politeness,
+    sender: mpsc::Sender<Record>,
+    state: RefCell<State>,
+    /// Tells that the run has to end.
+    ended: Notify,
+    on_event: RefCell<&'a mut (dyn FnMut(Event) + Send)>,
+}
+
+struct State {
+    left: VecDeque<Job>,
+    /// To be asked for again when some time has gone by, and why.
+    later: Vec<(Job, TileError)>,
+    report: FetchReport,
+    /// Why no further request is made.
+    end: Option<FetchError>,
+}
+
+impl State {
+    fn new(jobs: Vec<Job>) -> Self {
+        Self {
+            left: jobs.into(),
+            later: Vec::new(),
+            report: FetchReport::default(),
+            end: None,
+        }
+    }
+}
+
+impl Run<'_> {
+    async fn until_stopped(&self) -> Result<(), FetchError> {
+        let mut stop = self.context.stop.clone();
+        let stopped = stop.wait_for(|&stopped| stopped);
+        match select(pin!(self.all_rounds()), pin!(stopped)).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right(_) => Err(FetchError::Stopped),
+        }
+    }
+
+    async fn all_rounds(&self) -> Result<(), FetchError> {
+        self.round().await?;
+        for wait in LATER {
+            let later = std::mem::take(&mut self.state.borrow_mut().later);
+            if later.is_empty() {
+                return Ok(());
+            }
+            self.politeness.wait(wait).await;
+            self.state.borrow_mut().left = later.into_iter().map(|(job, _)| job).collect();
+            self.round().await?;
+        }
+        let given_up = std::mem::take(&mut self.state.borrow_mut().later);
+        for (job, error) in given_up {
+            let tries = 1 + LATER.len() as u32;
+            self.failed(job.tile, &error, tries).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks for all that is left, unless the run has to end.
+    async fn round(&self) -> Result<(), FetchError> {
+        let workers = (0..self.context.options.jobs.max(1)).map(|_| self.work());
+        let end = async {
+            self.ended.notified().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        select(pin!(join_all(workers)), pin!(end)).await;
+        self.state.borrow_mut().end.take().map_or(Ok(()), Err)
+    }
+
+    async fn work(&self) {
+        loop {
+            let job = self.state.borrow_mut().left.pop_front();
+            let Some(job) = job else { return };
+            if let Err(error) = self.fetch(job).await {
+                let mut state = self.state.borrow_mut();
+                state.left.clear();
+                state.end.get_or_insert(error);
+                self.ended.notify_one();
+            }
+        }
+    }
+
+    async fn fetch(&self, job: Job) -> Result<(), FetchError> {
+        let mut tries = 0;
+        let fetched = self
+            .politeness
+            .run(async || {
+                tries += 1;
+                self.attempt(&job).await
+            })
+            .await;
+        match fetched {
+            Ok(outcome) => self.done(job.tile, outcome, tries).await,
+            Err(GaveUp::Failed { error, .. }) => match error {
+                TileError::Banned => Err(FetchError::Banned),
+                TileError::Token => Err(FetchError::Token),
+                TileError::Ended => Ok(()),
+                TileError::NotFound | TileError::Request(RequestError::TooLarge { .. }) => {
+                    self.state.borrow_mut().later.push((job, error));
+                    Ok(())
+                }
+                error => self.failed(job.tile, &error, tries).await,
+            },
+            Err(GaveUp::Closed { until }) => Err(FetchError::Closed { until }),
+            Err(GaveUp::OutOfReach { error }) => Err(FetchError::OutOfReach(error.to_string())),
+        }
+    }
+
+    async fn attempt(&self, job: &Job) -> Result<Outcome, Setback<TileError>> {
+        if self.state.borrow().end.is_some() {
+            return Err(Setback::Final(TileError::Ended));
+        }
+        self.state.borrow_mut().report.requests += 1;
+        let outcome = self.ask(job).await;
+        if let Err(setback) = &outcome {
+            let reason = setback.error().to_string();
+            self.tell(Event::Setback {
+                tile: job.tile,
+                reason,
+            });
+        }
+        outcome
+    }
+
+    async fn ask(&self, job: &Job) -> Result<Outcome, Setback<TileError>> {
+        let request = Request {
+            url: self.context.options.tile_origin.url(&job.tile.path()),
+            auth: Auth::Query,
+            if_none_match: job.etag.as_deref(),
+            max_body_bytes: self.context.options.max_body_bytes,
+        };
+        let reply = self.context.client.get(&request).await;
+        match answer::sort(reply.map_err(answer::of_request)?)? {
+            Answer::Unchanged if job.etag.is_some() => Ok(Outcome::Unchanged),
+            Answer::Unchanged => Err(answer::no_tile("nothing was to be unchanged".into())),
+            Answer::Body(reply) => examine(reply).await,
+        }
+    }
+
+    async fn done(&self, tile: TileKey, outcome: Outcome, tries: u32) -> Result<(), FetchError> {
+        let (state, bytes) = match &outcome {
+            Outcome::Stored { bytes, .. } => (TileState::Stored, bytes.len() as u64),
+            Outcome::Unchanged => (TileState::Stored, 0),
+            Outcome::Empty { .. } => (TileState::Empty, 0),
+            Outcome::Failed { .. } => (TileState::Failed, 0),
+            Outcome::Quarantined { .. } => (TileState::Quarantined, 0),
+        };
+        self.count(tile, &outcome);
+        self.tell(Event::Done {
+            tile,
+            state,
+            bytes,
+            tries,
+        });
+        let record = Record {
+            tileset: tile.tileset.name(),
+            id: tile.id,
+            outcome,
+            fetched_at_ms: now_ms(),
+            tries,
+        };
+        // The receiver is gone when storing failed; its error is the one to tell.
+        let sent = self.sender.send(record).await;
+        sent.map_err(|_| FetchError::Stopped)
+    }
+
+    async fn failed(&self, tile: TileKey, error: &TileError, tries: u32) -> Result<(), FetchError> {
+        let reason = error.to_string();
+        let outcome = match error {
+            TileError::NotATile(_) => Outcome::Quarantined { reason },
+            _ => Outcome::Failed { reason },
+        };
+        self.done(tile, outcome, tries).await
+    }
+
+    fn count(&self, tile: TileKey, outcome: &Outcome) {
+        let report = &mut self.state.borrow_mut().report;
+        match outcome {
+            Outcome::Stored { bytes, .. } => {
+                report.stored += 1;
+                report.bytes += bytes.len() as u64;
+            }
+            Outcome::Unchanged => report.unchanged += 1,
+            Outcome::Empty { .. } => report.empty += 1,
+            Outcome::Failed { reason } | Outcome::Quarantined { reason } => {
+                report.failed.push((tile, reason.clone()));
+            }
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        (self.on_event.borrow_mut())(event);
+    }
+
+    fn into_report(self) -> FetchReport {
+        self.state.into_inner().report
+    }
+}
+
+/// Examines a body on another thread: inflating and checking a large tile takes a second.
+async fn examine(mut reply: Reply) -> Result<Outcome, Setback<TileError>> {
+    let body = std::mem::take(&mut reply.body);
+    let examined = tokio::task::spawn_blocking(|| content::examine(body)).await;
+    let etag = reply.etag;
+    match examined.map_err(|error| answer::no_tile(error.to_string()))? {
+        Ok(Content::Tile(bytes)) => Ok(Outcome::Stored { bytes, etag }),
+        Ok(Content::Empty) => Ok(Outcome::Empty { reason: None, etag }),
+        Err(reason) => Err(answer::no_tile(reason)),
+    }
+}
+
+/// The requests that a day still allows, counted in the store ahead of being made.
+struct Allowance {
+    writer: Arc<Mutex<StoreWriter>>,
+    daily_limit: u64,
+    /// The day, and what was taken for it and not used yet.
+    taken: Mutex<(i64, u64)>,
+}
+
+impl Allowance {
+    fn new(context: &Context<'_>) -> Self {
+        Self {
+            writer: context.writer.clone(),
+            daily_limit: context.options.daily_limit,
+            taken: Mutex::new((today(), 0)),
+        }
+    }
+
+    fn take_one(&self) -> Result<(), SystemTime> {
+        let mut taken = lock(&self.taken);
+        let today = today();
+        if taken.0 != today || taken.1 == 0 {
+            let more = lock(&self.writer).take_requests(today, REQUESTS_AHEAD, self.daily_limit);
+            // A store that cannot count cannot store either, and will say so.
+            *taken = (today, more.unwrap_or(REQUESTS_AHEAD));
+        }
+        taken.1 = taken.1.checked_sub(1).ok_or_else(|| start_of(today + 1))?;
+        Ok(())
+    }
+
+    fn give_back(&self) -> Result<(), tilesight_store::Error> {
+        let (day, unused) = *lock(&self.taken);
+        lock(&self.writer).give_back_requests(day, unused)
+    }
+}
+
+/// Days since 1970, UTC.
+fn today() -> i64 {
+    now_ms().div_euclid(1000 * SECONDS_A_DAY as i64)
+}
+
+fn start_of(day: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(u64::try_from(day).unwrap_or(0) * SECONDS_A_DAY)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a panic leaves behind is whole: transactions are rolled back.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,366 @@
+//! Fetching through every fault, alone and mixed: the store ends up as if there were none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tilesight_fault_server::{Fault, FaultServer};
+use tilesight_fetch::{
+    Event, FetchError, FetchOptions, FetchReport, Fetcher, Manners, TileKey, Tileset, Timeouts,
+    Token, plan,
+};
+use tilesight_mvt::writer::{LayerWriter, TileWriter, Value};
+use tilesight_store::{Mbtiles, TileState, TileStore};
+use tilesight_tile::TileId;
+
+const CANARY: &str = "MLY|4711|c4n4ry/t0ken+";
+
+/// Tiles of the region: enough that a fifth of them is more than what is in flight.
+const TILES: u32 = 30;
+
+/// Runs after which the tests give up.
+const MAX_RUNS: usize = 10;
+
+/// Cases that run at a time: most of them wait.
+const THREADS: usize = 12;
+
+fn key(number: u32) -> TileKey {
+    TileKey {
+        tileset: Tileset::Images,
+        id: TileId::new(14, 9326 + number % 6, 4742 + number / 6).unwrap(),
+    }
+}
+
+fn path(number: u32) -> String {
+    format!("/maps/vtp/mly1_public/2/{}", key(number).id)
+}
+
+/// A tile of some images; every fifth is empty.
+fn body(number: u32) -> Vec<u8> {
+    if number % 5 == 4 {
+        return Vec::new();
+    }
+    let mut images = LayerWriter::new("image");
+    for n in 0..60 {
+        let id = (i64::from(number) << 32) + n;
+        let at = (n as i32 * 61 % 4096, n as i32 * 37 % 4096);
+        let is_pano = Value::Bool(n % 3 == 0);
+        images.point(at, &[("id", Value::Int(id)), ("is_pano", is_pano)]);
+    }
+    let mut tile = TileWriter::new();
+    tile.push(images);
+    tile.finish()
+}
+
+fn server() -> FaultServer {
+    FaultServer::start((0..TILES).map(|n| (path(n), body(n))).collect()).unwrap()
+}
+
+fn options(server: &FaultServer) -> FetchOptions {
+    FetchOptions {
+        manners: Manners {
+            rate: None,
+            clock_speed: 200.0,
+            ..Manners::default()
+        },
+        timeouts: Timeouts {
+            connect: Duration::from_secs(3),
+            head: Duration::from_secs(3),
+            window: Duration::from_millis(1500),
+            min_window_bytes: 64,
+            total: Duration::from_secs(20),
+        },
+        max_body_bytes: 8 << 20,
+        ..FetchOptions::new(Some(server.origin().parse().unwrap())).unwrap()
+    }
+}
+
+fn fetcher(options: FetchOptions) -> Fetcher {
+    Fetcher::new(Token::new(CANARY).unwrap(), options).unwrap()
+}
+
+fn region() -> Vec<TileKey> {
+    (0..TILES).map(key).collect()
+}
+
+/// A store in a folder of its own.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn store(&self) -> PathBuf {
+        self.0.path().join("town.mbtiles")
+    }
+}
+
+/// Runs until the region is fetched, as somebody would who heeds the messages.
+fn fetch_until_done(fetcher: &Fetcher, store: &Path) -> Result<FetchReport, Vec<FetchError>> {
+    let mut errors = Vec::new();
+    while errors.len() < MAX_RUNS {
+        let mut events = Vec::new();
+        match fetcher.fetch(store, &region(), |event| events.push(format!("{event:?}"))) {
+            Ok(report) => return Ok(report),
+            Err(error) => {
+                assert_no_canary(&[error.to_string(), format!("{error:?}")]);
+                errors.push(error);
+            }
+        }
+        assert_no_canary(&events);
+    }
+    Err(errors)
+}
+
+/// Checks that a store holds what the server has, byte for byte.
+#[track_caller]
+fn check_store(store: &Path) {
+    let names = Tileset::ALL.map(Tileset::name);
+    let store = Mbtiles::open_with_ledger(store, &names).unwrap();
+    let mut held = BTreeMap::new();
+    for (index, tile) in store.tiles().iter().enumerate() {
+        let mut bytes = Vec::new();
+        store.read(index, &mut bytes).unwrap();
+        held.insert(tile.id, inflate(&bytes));
+    }
+    let ledger = store.ledger().unwrap();
+    assert_eq!(ledger.failed, [], "no tile failed");
+    let empty: BTreeSet<_> = ledger.empty.iter().map(|tile| tile.id).collect();
+    let (no_images, images): (Vec<_>, Vec<_>) = (0..TILES).partition(|&n| body(n).is_empty());
+    assert_eq!(empty, no_images.iter().map(|&n| key(n).id).collect());
+    assert_eq!(held, images.iter().map(|&n| (key(n).id, body(n))).collect());
+}
+
+fn inflate(gzip: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(gzip);
+    std::io::Read::read_to_end(&mut decoder, &mut bytes).unwrap();
+    bytes
+}
+
+#[track_caller]
+fn assert_no_canary(texts: &[String]) {
+    for text in texts {
+        assert!(!text.contains("c4n4ry"), "{text}");
+    }
+}
+
+/// Plays faults to a fetch of the region, and checks what came of it.
+#[track_caller]
+fn check(faults: &[(u32, Fault)]) {
+    let server = server();
+    for &(number, fault) in faults {
+        server.inject(&path(number), [fault]);
+    }
+    let place = Place::new();
+    let report = fetch_until_done(&fetcher(options(&server)), &place.store());
+    let report = report.unwrap_or_else(|errors| panic!("{faults:?}: {errors:?}"));
+    assert_eq!(report.failed, [], "{faults:?}");
+    check_store(&place.store());
+    let requests = server.requests().len() as f64;
+    let allowed = 1.2 * f64::from(TILES) + server.faults_met() as f64;
+    assert!(
+        requests <= allowed,
+        "{requests} > {allowed} requests: {faults:?}"
+    );
+    let referer = |request: &tilesight_fault_server::Request| request.header("referer").is_some();
+    assert!(!server.requests().iter().any(referer));
+    for file in std::fs::read_dir(place.0.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(6).any(|window| window == b"c4n4ry"));
+    }
+}
+
+fn check_all(cases: Vec<Vec<(u32, Fault)>>) {
+    let cases = Mutex::new(cases.into_iter());
+    let work = || {
+        loop {
+            let case = cases.lock().unwrap().next();
+            let Some(case) = case else { return };
+            check(&case);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(work);
+        }
+    });
+}
+
+#[test]
+fn no_fault() {
+    check(&[]);
+}
+
+#[test]
+fn each_fault_alone() {
+    let all = Fault::PASSING.into_iter().chain(Fault::ENDING);
+    check_all(all.map(|fault| vec![(0, fault), (7, fault)]).collect());
+}
+
+#[test]
+fn random_mixes_of_faults() {
+    let mut random = fastrand::Rng::with_seed(20_261_121);
+    let mut mix = || {
+        let mut numbers: Vec<u32> = (0..TILES).chain(0..TILES).collect();
+        random.shuffle(&mut numbers);
+        let count = random.usize(3..12);
+        let pick = |number| match random.u8(0..24) {
+            0 => (number, Fault::ENDING[random.usize(..Fault::ENDING.len())]),
+            _ => (number, Fault::PASSING[random.usize(..Fault::PASSING.len())]),
+        };
+        numbers.into_iter().take(count).map(pick).collect()
+    };
+    check_all((0..200).map(|_| mix()).collect());
+}
+
+#[test]
+fn endings_say_what_to_do() {
+    for (fault, expected) in [
+        (Fault::LoginPage, "banned"),
+        (Fault::Redirect, "banned"),
+        (Fault::RedirectForGood, "banned"),
+        (Fault::Unauthorized, "token"),
+        (Fault::Forbidden, "token"),
+        (Fault::TokenAsJson, "token"),
+    ] {
+        let server = server();
+        server.inject(&path(0), [fault]);
+        let place = Place::new();
+        let fetcher = fetcher(FetchOptions {
+            jobs: 1,
+            ..options(&server)
+        });
+        let ended = fetcher.fetch(&place.store(), &region(), |_| ());
+        let error = ended.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(
+            server.requests().len(),
+            1,
+            "no other request after {fault:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_never_found_has_failed_and_is_not_empty() {
+    let server = server();
+    server.inject(&path(0), [Fault::NotFound; 3]);
+    let place = Place::new();
+    let fetcher = fetcher(options(&server));
+    let report = fetcher.fetch(&place.store(), &region(), |_| ()).unwrap();
+    assert_eq!(report.failed.len(), 1);
+    assert_eq!(report.failed[0].0, key(0));
+    assert!(!report.is_complete());
+    // The next run asks for it alone.
+    let report = fetcher.fetch(&place.store(), &region(), |_| ()).unwrap();
+    assert_eq!((report.requests, report.stored, report.held), (1, 1, 29));
+    check_store(&place.store());
+}
+
+#[test]
+fn what_is_never_a_tile_is_quarantined() {
+    let server = server();
+    server.inject(&path(0), [Fault::Garbage; 6]);
+    let place = Place::new();
+    let mut states = Vec::new();
+    let report = fetcher(options(&server)).fetch(&place.store(), &region(), |event| {
+        if let Event::Done { tile, state, .. } = event
+            && tile == key(0)
+        {
+            states.push(state);
+        }
+    });
+    assert_eq!(report.unwrap().failed.len(), 1);
+    assert_eq!(states, [TileState::Quarantined]);
+}
+
+#[test]
+fn a_day_has_a_limit_that_runs_share() {
+    let server = server();
+    let place = Place::new();
+    let limited = fetcher(FetchOptions {
+        daily_limit: 20,
+        ..options(&server)
+    });
+    for _ in 0..2 {
+        let ended = limited.fetch(&place.store(), &region(), |_| ());
+        assert!(matches!(ended, Err(FetchError::Closed { .. })), "{ended:?}");
+        assert_eq!(server.requests().len(), 20);
+    }
+    let unlimited = fetcher(options(&server));
+    unlimited.fetch(&place.store(), &region(), |_| ()).unwrap();
+    assert_eq!(server.requests().len() as u32, TILES);
+    check_store(&place.store());
+}
+
+#[test]
+fn refreshing_asks_conditionally_and_forgets_what_vanished() {
+    let server = server();
+    server.send_etags();
+    let place = Place::new();
+    let first = fetcher(options(&server));
+    first.fetch(&place.store(), &region(), |_| ()).unwrap();
+    server.set(&path(0), body(1));
+    server.set(&path(2), Vec::new());
+    std::thread::sleep(Duration::from_millis(20));
+    let refreshing = |age| FetchOptions {
+        refresh: Some(age),
+        ..options(&server)
+    };
+    let at_once = refreshing(Duration::from_millis(10));
+    let planned = plan(&place.store(), &region(), &at_once).unwrap();
+    assert_eq!((planned.requests(), planned.stale), (30, 30));
+    let second = fetcher(at_once);
+    let report = second.fetch(&place.store(), &region(), |_| ()).unwrap();
+    assert_eq!((report.stored, report.empty, report.unchanged), (1, 1, 28));
+    let yearly = refreshing(Duration::from_secs(365 * 86_400));
+    let planned = plan(&place.store(), &region(), &yearly).unwrap();
+    assert_eq!(planned.requests(), 0);
+}
+
+#[test]
+fn out_of_reach_ends_the_run_without_a_token() {
+    let server = server();
+    let no_tls = server.origin().replace("http:", "https:");
+    for origin in ["http://127.0.0.1:9", &no_tls] {
+        let place = Place::new();
+        let unreachable = FetchOptions {
+            tile_origin: origin.parse().unwrap(),
+            ..options(&server)
+        };
+        let mut said = Vec::new();
+        let ended = fetcher(unreachable).fetch(&place.store(), &region(), |event| {
+            said.push(format!("{event:?}"));
+        });
+        let error = ended.unwrap_err();
+        assert!(matches!(error, FetchError::OutOfReach(_)), "{error}");
+        said.push(error.to_string());
+        assert_no_canary(&said);
+        fetch_until_done(&fetcher(options(&server)), &place.store()).unwrap();
+        check_store(&place.store());
+    }
+}
+
+#[test]
+fn a_run_can_be_stopped_and_goes_on_later() {
+    let server = server();
+    let place = Place::new();
+    let first = fetcher(options(&server));
+    let stopper = first.stopper();
+    let mut done = 0;
+    let ended = first.fetch(&place.store(), &region(), |event| {
+        done += u32::from(matches!(event, Event::Done { .. }));
+        if done == 10 {
+            stopper.stop();
+        }
+    });
+    assert!(matches!(ended, Err(FetchError::Stopped)));
+    let second = fetcher(options(&server));
+    let report = second.fetch(&place.store(), &region(), |_| ()).unwrap();
+    assert!(report.held >= 9, "{report:?}");
+    check_store(&place.store());
+}

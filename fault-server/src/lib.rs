@@ -1,0 +1,138 @@
+//! Serves tiles on loopback as the real service does, and any fault on request.
+//!
+//! A [`FaultServer`] answers at the paths of the service. Each path has a list of [`Fault`]s that
+//! its next requests meet, one each; afterwards it gives the tile.
+
+#![forbid(unsafe_code)]
+
+mod fault;
+mod http;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+pub use fault::Fault;
+pub use http::Request;
+
+/// A server on loopback, until it is dropped.
+#[derive(Debug)]
+pub struct FaultServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+/// Answers a request with the body at its path; `None` is status 404.
+type Bodies = BTreeMap<String, Vec<u8>>;
+
+#[derive(Debug, Default)]
+struct Shared {
+    bodies: Mutex<Bodies>,
+    faults: Mutex<BTreeMap<String, VecDeque<Fault>>>,
+    requests: Mutex<Vec<Request>>,
+    faults_met: AtomicU64,
+    sends_etags: AtomicBool,
+    is_over: AtomicBool,
+}
+
+impl FaultServer {
+    /// Serves these bodies by path, on a port that the system chooses.
+    ///
+    /// # Errors
+    ///
+    /// When no port can be opened.
+    pub fn start(bodies: BTreeMap<String, Vec<u8>>) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            bodies: Mutex::new(bodies),
+            ..Shared::default()
+        });
+        let serving = shared.clone();
+        thread::spawn(move || accept(&listener, &serving));
+        Ok(Self { address, shared })
+    }
+
+    /// Its origin, as `http://127.0.0.1:40321`.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Lets the next requests for a path meet these faults, one each.
+    pub fn inject(&self, path: &str, faults: impl IntoIterator<Item = Fault>) {
+        let mut all = lock(&self.shared.faults);
+        all.entry(path.to_owned()).or_default().extend(faults);
+    }
+
+    /// Replaces the body at a path.
+    pub fn set(&self, path: &str, body: Vec<u8>) {
+        lock(&self.shared.bodies).insert(path.to_owned(), body);
+    }
+
+    /// Names versions from now on, and answers 304 to those who have them.
+    pub fn send_etags(&self) {
+        self.shared.sends_etags.store(true, Ordering::Relaxed);
+    }
+
+    /// The requests that came so far.
+    pub fn requests(&self) -> Vec<Request> {
+        lock(&self.shared.requests).clone()
+    }
+
+    /// How many of them met a fault.
+    pub fn faults_met(&self) -> u64 {
+        self.shared.faults_met.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for FaultServer {
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, Ordering::Relaxed);
+        // Wakes the thread that accepts.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    for stream in listener.incoming() {
+        if shared.is_over.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok(stream) = stream else { continue };
+        let shared = shared.clone();
+        // Clients that go away are part of the game.
+        thread::spawn(move || drop(serve(&stream, &shared)));
+    }
+}
+
+/// Answers the requests of one connection until either side ends it.
+fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut reader = io::BufReader::new(stream);
+    while let Some(request) = http::read_request(&mut reader)? {
+        let path = request.path.clone();
+        let known_version = request.header("if-none-match").map(str::to_owned);
+        lock(&shared.requests).push(request);
+        let body = lock(&shared.bodies).get(&path).cloned();
+        let fault = lock(&shared.faults)
+            .get_mut(&path)
+            .and_then(VecDeque::pop_front);
+        if let Some(fault) = fault {
+            shared.faults_met.fetch_add(1, Ordering::Relaxed);
+            if !fault.play(stream, body.as_deref().unwrap_or_default())? {
+                return Ok(());
+            }
+            continue;
+        }
+        let sends_etags = shared.sends_etags.load(Ordering::Relaxed);
+        http::answer(stream, body.as_deref(), sends_etags, known_version)?;
+    }
+    Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
