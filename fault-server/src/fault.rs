@@ -77,6 +77,9 @@ pub enum Fault {
     TokenAsJson,
 }
 
+/// Status, headers and body.
+type WholeAnswer = (&'static str, Vec<(&'static str, String)>, Vec<u8>);
+
 impl Fault {
     /// Faults that pass: the same request succeeds later.
     pub const PASSING: [Self; 48] = [
@@ -156,7 +159,7 @@ impl Fault {
     }
 
     /// Answers that are whole as HTTP has it.
-    fn whole_answer(self) -> Option<(&'static str, Vec<(&'static str, String)>, Vec<u8>)> {
+    fn whole_answer(self) -> Option<WholeAnswer> {
         const LIMIT: &str = "429 Too Many Requests";
         const BAD: &str = "400 Bad Request";
         const OK: &str = "200 OK";
@@ -276,7 +279,7 @@ impl Fault {
             }
             Self::BodyWithoutEnd => {
                 let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-                let chunk = [b"10000\r\n", &[0x1a; 0x10000][..], b"\r\n"].concat();
+                let chunk = [b"10000\r\n", &vec![0x1a; 0x10000][..], b"\r\n"].concat();
                 endless(stream, head, &chunk)
             }
             _ => Ok(()),

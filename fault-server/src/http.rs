@@ -59,13 +59,13 @@ pub(crate) fn answer(
     stream: &TcpStream,
     body: Option<&[u8]>,
     sends_etags: bool,
-    known_version: Option<String>,
+    known_version: Option<&str>,
 ) -> io::Result<()> {
     let Some(body) = body else {
         return respond(stream, "404 Not Found", &[], b"");
     };
     let etag = etag(body);
-    if sends_etags && known_version.as_ref() == Some(&etag) {
+    if sends_etags && known_version == Some(etag.as_str()) {
         return respond(stream, "304 Not Modified", &[("ETag", &etag)], b"");
     }
     let headers = [("ETag", etag.as_str())];

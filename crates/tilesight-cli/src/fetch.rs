@@ -159,7 +159,7 @@ impl<'a> Progress<'a> {
                 let name = state.name();
                 let detail = || {
                     self.voice
-                        .detail(format_args!("{tile}: {name}, {bytes} bytes"))
+                        .detail(format_args!("{tile}: {name}, {bytes} bytes"));
                 };
                 self.bar.suspend(detail);
                 self.bar.inc(1);

@@ -20,7 +20,7 @@ const GRAPH_VARIABLE: &str = "TILESIGHT_GRAPH_URL";
 const TILE_VARIABLE: &str = "TILESIGHT_TILE_URL";
 
 /// Longest that a command waits when the limit of requests is reached.
-const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
 /// Makes ready to ask the Graph API.
 pub(crate) fn graph(typed: &args::Service) -> Result<Graph, Failure> {

@@ -84,7 +84,7 @@ impl Default for Timeouts {
             head: Duration::from_secs(30),
             window: Duration::from_secs(15),
             min_window_bytes: 4096,
-            total: Duration::from_secs(300),
+            total: Duration::from_mins(5),
         }
     }
 }

@@ -44,9 +44,9 @@ impl Default for Manners {
             rate: Some(Self::DEFAULT_RATE),
             tries: 6,
             first_backoff: Duration::from_secs(1),
-            longest_backoff: Duration::from_secs(60),
+            longest_backoff: Duration::from_mins(1),
             limit_pause: Duration::from_secs(30),
-            longest_pause: Duration::from_secs(15 * 60),
+            longest_pause: Duration::from_mins(15),
             max_failures_in_a_row: 40,
             clock_speed: 1.0,
         }

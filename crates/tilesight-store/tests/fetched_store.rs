@@ -1,5 +1,7 @@
 //! Stores that are written tile by tile: what they hold, what a crash leaves, what damage shows.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -268,7 +270,7 @@ fn an_archive_half_updated_from_its_journal_is_whole() {
 #[test]
 fn every_flipped_bit_of_a_tile_is_found_and_named() {
     let (_dir, path) = place();
-    let bytes: Vec<u8> = (0..6000_u32).map(|n| (n * 7 >> 3) as u8).collect();
+    let bytes: Vec<u8> = (0..6000_u32).map(|n| ((n * 7) >> 3) as u8).collect();
     let tiles = [0, 1, 2].map(|x| {
         let mut bytes = bytes[..80].to_vec();
         bytes[0] = x as u8;
