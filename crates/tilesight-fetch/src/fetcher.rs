@@ -283,11 +283,7 @@ pub fn plan(
     tiles: &[TileKey],
     options: &FetchOptions,
 ) -> Result<FetchPlan, FetchError> {
-    let reader = if store.exists() {
-        Some(KnownTiles::open(store)?)
-    } else {
-        None
-    };
+    let reader = KnownTiles::open(store)?;
     let known = known_of(tiles, |tileset| match &reader {
         Some(reader) => reader.of(tileset.name()),
         None => Ok(BTreeMap::new()),

@@ -267,23 +267,23 @@ pub struct KnownTiles {
 }
 
 impl KnownTiles {
-    /// Opens a fetched store.
+    /// Opens a fetched store; none where nothing was written yet.
     ///
     /// # Errors
     ///
     /// [`Error::NoLedger`] when it is something else, [`Error::Sqlite`] when it cannot be read.
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        let is_fetched = mbtiles::is_fetched_or_blank(path)?;
-        let connection = mbtiles::connect_to_read(path)?;
-        if !is_fetched || !ledger::is_in(&connection).map_err(Error::sqlite(path))? {
-            return Err(Error::NoLedger {
-                path: path.to_owned(),
-            });
+    pub fn open(path: &Path) -> Result<Option<Self>, Error> {
+        if is_missing_or_empty(path) {
+            return Ok(None);
         }
-        Ok(Self {
+        refuse_others(path)?;
+        let connection = mbtiles::connect_to_read(path)?;
+        let has_ledger = ledger::is_in(&connection).map_err(Error::sqlite(path))?;
+        let known = Self {
             connection,
             path: path.to_owned(),
-        })
+        };
+        Ok(has_ledger.then_some(known))
     }
 
     /// Lists what is known of the tiles of a tileset.
@@ -345,14 +345,17 @@ fn mean_length(connection: &Connection, tileset: &str) -> rusqlite::Result<Optio
 
 /// Refuses to write into a file that is there and no fetched store.
 fn refuse_others(path: &Path) -> Result<(), Error> {
-    let is_new = fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
     // A writer that was killed at its very beginning leaves an archive without tables.
-    if is_new || mbtiles::is_fetched_or_blank(path)? {
+    if is_missing_or_empty(path) || mbtiles::is_fetched_or_blank(path)? {
         return Ok(());
     }
     Err(Error::NoLedger {
         path: path.to_owned(),
     })
+}
+
+fn is_missing_or_empty(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |metadata| metadata.len() == 0)
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
