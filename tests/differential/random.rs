@@ -1,6 +1,6 @@
 //! A small source of choices that is the same on every machine.
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): one word of state, any seed will do.
+/// `SplitMix64` (Steele, Lea and Flood, 2014): one word of state, any seed will do.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 

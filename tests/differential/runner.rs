@@ -54,7 +54,6 @@ impl Case {
 }
 
 impl Drop for Case {
-    #[expect(clippy::print_stderr, reason = "it is how a test tells what failed")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             let Self { seed, question } = self;
