@@ -2,3 +2,5 @@
 
 #[cfg(test)]
 mod differential;
+#[cfg(test)]
+mod golden;
