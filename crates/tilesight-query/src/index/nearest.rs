@@ -415,13 +415,15 @@ impl<'a> Best<'a> {
         self.take_near(points);
     }
 
-    /// Measures rows nearest on the plane first, so that those beyond the best need no
-    /// trigonometry.
+    /// Measures the rows that are nearest on the plane first, so that those beyond the best need
+    /// no trigonometry.
     fn take_near(&mut self, points: Points<'_>) {
         let mut near = std::mem::take(&mut self.near);
         let room = self.k - self.heap.len();
-        if near.len() > room {
+        if room == 0 {
             near.sort_unstable();
+        } else if near.len() > room {
+            near.select_nth_unstable(room - 1);
         }
         for &(planar, row) in &near {
             if f64::from_bits(planar) <= self.outside {
