@@ -128,7 +128,12 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
             continue;
         }
         let sends_etags = shared.sends_etags.load(Ordering::Relaxed);
-        http::answer(stream, body.as_deref(), sends_etags, known_version.as_deref())?;
+        http::answer(
+            stream,
+            body.as_deref(),
+            sends_etags,
+            known_version.as_deref(),
+        )?;
     }
     Ok(())
 }
