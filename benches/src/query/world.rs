@@ -11,7 +11,7 @@ use tilesight_tile::{Bbox, GridPoint, LonLat, TileId};
 
 /// A generated world as rows, tile by tile.
 pub struct MadeWorld {
-    /// Images, in the order of `tiles` and at random in each.
+    /// Images, tile by tile and at random in each.
     pub images: Vec<ImageRow>,
     /// Map features.
     pub features: Vec<(FeatureKind, FeatureRow)>,

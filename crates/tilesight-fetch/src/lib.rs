@@ -3,7 +3,7 @@
 //! This is the only crate that touches the network. [`Client`] sends one request, bounded in time
 //! and size, and lets nobody see the [`Token`]; [`Politeness`] decides when it is sent and how
 //! often. A [`Fetcher`] brings the tiles of a region into a store, whatever happens on the way;
-//! [`graph`] asks for single entities, and [`download`] keeps their pictures.
+//! [`graph`] asks for single entities, and [`download()`] keeps their pictures.
 //!
 //! It does not know what is inside a tile, but for whether it can be decoded at all, and nothing
 //! of questions and answers.

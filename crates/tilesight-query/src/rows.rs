@@ -79,7 +79,7 @@ pub struct MapFeature<'a> {
 }
 
 /// A sequence: one row of an answer. Its line is read with
-/// [`SequenceSelection::line`](crate::SequenceSelection::line).
+/// [`Track::line`](crate::Track::line).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sequence<'a> {
     /// Id at Mapillary, case-sensitive.

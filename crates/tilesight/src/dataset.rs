@@ -37,7 +37,7 @@ impl Dataset {
     ///   there are both of the first two, which have the same images, `mly1_public` is read and
     ///   [`Source::ignored`] names the other; to read that one, open its own folder.
     /// - An MBTiles or PMTiles archive, which holds the tiles inside its declared bounds. Those
-    ///   that are not in it are empty. An archive that [`pack`](crate::pack) made of a folder
+    ///   that are not in it are empty. An archive that [`pack`](crate::pack()) made of a folder
     ///   holds exactly its tiles, as the folder does.
     ///
     /// Tiles may be gzipped; their first bytes tell. Where no name tells the tileset, the layers

@@ -156,13 +156,14 @@ impl<S: Summary> Table<'_, S> {
         }
     }
 
-    /// Orders rows by (distance, id).
+    /// Orders rows by (distance, id), of features of one id points before signs.
     pub(crate) fn ranked(&self, target: &Target, rows: impl Iterator<Item = u32>) -> Vec<Hit> {
         // Distances that are not negative order as their bits do; small keys sort faster than hits.
         let distance_bits = |row| target.distance_m(self.points.at(row)).to_bits();
         let id = |row: u32| self.points.ids[row as usize];
         let mut keys: Vec<(u64, u32)> = rows.map(|row| (distance_bits(row), row)).collect();
-        keys.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| id(a.1).cmp(&id(b.1))));
+        // A point and a sign of one id may stand in one place: rows break that tie.
+        keys.sort_unstable_by_key(|&(distance, row)| (distance, id(row), row));
         let hit = |(distance, row)| Hit {
             row,
             distance_m: f64::from_bits(distance),
