@@ -2,7 +2,7 @@
 //!
 //! A store lists the tiles it holds and hands out their bytes. [`open`] tells which kind of store
 //! lies at a path: a [`Folder`] of files, an [`Mbtiles`] or a [`Pmtiles`] archive. A [`StoreWriter`]
-//! makes an archive that keeps a [`Ledger`] of every tile beside the tiles, and [`verify`] compares
+//! makes an archive that keeps a [`Ledger`] of every tile beside the tiles, and [`verify()`] compares
 //! them; [`pack`] makes a PMTiles archive of any store.
 //!
 //! ```
