@@ -243,7 +243,7 @@ pub(crate) enum Graph {
     Organization(Entities),
     /// Print the ids of the images of sequences in their order, a JSON object a line
     Sequence(Sequence),
-    /// Print where the pictures of images can be got for now, a JSON object a line
+    /// Print where the pictures of images can be got, until it expires, a JSON object a line
     Thumbnail(Thumbnail),
 }
 

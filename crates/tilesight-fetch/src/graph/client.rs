@@ -30,7 +30,7 @@ const MAX_KEY_LEN: usize = 64;
 
 /// Asks the Graph API for what tiles do not tell.
 ///
-/// Every question goes through one [`Politeness`], which repeats what fails for now. Nothing that
+/// Every question goes through one [`Politeness`], which repeats what fails in passing. Nothing that
 /// is returned or printed has the token in it. Cloning is cheap.
 ///
 /// # Example
@@ -159,7 +159,7 @@ impl Graph {
         Ok(list.data.into_iter().map(|image| image.id).collect())
     }
 
-    /// Asks where the pictures of images can be got for now, fifty in one request.
+    /// Asks where the pictures of images can be got until they expire, fifty in one request.
     ///
     /// # Returns
     ///

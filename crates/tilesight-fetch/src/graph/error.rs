@@ -42,7 +42,7 @@ pub enum Error {
         message: String,
     },
     /// The service has a problem that passes: status 500 and beyond, or told so.
-    #[error("the service has a problem for now (status {status}): {message}")]
+    #[error("the service has a passing problem (status {status}): {message}")]
     Transient {
         /// Status of the answer.
         status: u16,
