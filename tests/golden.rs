@@ -47,7 +47,7 @@ fn the_tile_of_2024_has_its_images_with_all_attributes() {
     for row in 0..columns.len() {
         let expected = image_of(&columns, row);
         assert_eq!(by_id[&expected.id], expected);
-        assert_eq!(data.image(expected.id), Some(expected));
+        assert_eq!(data.image(expected.id), Ok(Some(expected)));
     }
 }
 

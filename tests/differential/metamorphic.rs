@@ -128,7 +128,7 @@ fn check_same_lines(a: &Dataset, b: &Dataset) {
     assert_eq!(tracks.len(), same.len());
     for (track, same) in tracks.tracks().zip(same.tracks()) {
         assert_eq!(track.sequence, same.sequence);
-        assert!(track.images().eq(same.images()));
+        assert!(track.images().unwrap().eq(same.images().unwrap()));
         let line = super::lines::line_of(&track);
         assert_eq!(line, super::lines::line_of(&same));
     }

@@ -147,7 +147,7 @@ pub(crate) fn voice_missing(missing: Option<&NotHeld>, voice: Voice) {
 
 /// Warns of tiles and rows that could not be read.
 fn voice_damage(data: &Dataset, voice: Voice) {
-    for held in data.info().tilesets {
+    for held in data.tilesets() {
         if let [first, rest @ ..] = &held.failed[..] {
             voice.warn(format_args!(
                 "{} tiles of {} could not be read and count as not held; the first is {}: {}",

@@ -17,16 +17,17 @@ use crate::plan::Target;
 pub(crate) fn show(typed: &args::Info, voice: Voice) -> Result<(), Failure> {
     let path = &typed.source.path;
     let data = ask::open(path, voice)?;
+    let info = data.info()?;
     let text = if typed.json {
-        format!("{:#}\n", as_json(path, &data))
+        format!("{:#}\n", as_json(path, &data, &info))
     } else {
-        as_text(path, &data)
+        as_text(path, &data, &info)
     };
     output::write(&Target::Stdout, |out| Ok(out.write_all(text.as_bytes())?))
 }
 
-fn as_json(path: &Path, data: &Dataset) -> Value {
-    let (info, source) = (data.info(), data.source());
+fn as_json(path: &Path, data: &Dataset, info: &Info) -> Value {
+    let source = data.source();
     json!({
         "source": path.display().to_string(),
         "name": source.name,
@@ -68,7 +69,7 @@ fn tileset_as_json(held: &TilesetInfo) -> Value {
     })
 }
 
-fn as_text(path: &Path, data: &Dataset) -> String {
+fn as_text(path: &Path, data: &Dataset, info: &Info) -> String {
     let source = data.source();
     let mut lines = Lines::default();
     lines.add("source", path.display());
@@ -89,8 +90,8 @@ fn as_text(path: &Path, data: &Dataset) -> String {
         "size",
         format_args!("{} bytes of tiles", grouped(source.bytes)),
     );
-    add_rows(&mut lines, &data.info());
-    for held in &data.info().tilesets {
+    add_rows(&mut lines, info);
+    for held in &info.tilesets {
         let TilesetInfo {
             tileset,
             tiles,

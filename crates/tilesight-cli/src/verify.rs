@@ -59,7 +59,7 @@ fn verify_without_ledger(typed: &args::Verify, voice: Voice) -> Result<(), Failu
         return Err(Failure::usage(message));
     }
     let data = ask::open(&typed.source.path, voice)?;
-    let tilesets = &data.info().tilesets;
+    let tilesets = &data.tilesets();
     let failed: Vec<_> = tilesets.iter().flat_map(|held| &held.failed).collect();
     print(
         failed

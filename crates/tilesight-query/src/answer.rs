@@ -4,7 +4,9 @@
 use std::ops::Range;
 use std::slice;
 
+use crate::error::Error;
 use crate::index::{Hit, Sink};
+use crate::storage::Touch;
 
 /// Rows in the order of an answer.
 #[derive(Debug, Clone)]
@@ -35,6 +37,18 @@ impl Answer {
         match self {
             Self::Rows(rows) => rows.truncate(limit as u64),
             Self::Hits(hits) => hits.truncate(limit),
+        }
+    }
+
+    /// Makes sure that the rows may be read. Those of a target were read already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when one lies in a damaged block of a file.
+    pub(crate) fn touch(&self, table: &dyn Touch) -> Result<(), Error> {
+        match self {
+            Self::Rows(rows) => rows.touch(table),
+            Self::Hits(_) => Ok(()),
         }
     }
 
@@ -110,6 +124,18 @@ impl RowSet {
             left: self.len as usize,
             ..Rows::default()
         }
+    }
+
+    /// Makes sure that the rows may be read: those of masks were, as they were judged.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when one lies in a damaged block of a file.
+    pub(crate) fn touch(&self, table: &dyn Touch) -> Result<(), Error> {
+        self.runs.iter().try_for_each(|run| match *run {
+            Run::Range { first, beyond } => table.touch(first as usize..beyond as usize),
+            Run::Block { .. } => Ok(()),
+        })
     }
 
     fn truncate(&mut self, limit: u64) {

@@ -119,14 +119,15 @@ impl<'a> Grouping<'a> {
     }
 
     fn key_of(&self, row: usize) -> Option<i64> {
-        let columns = &self.images.columns;
+        let columns = self.images.columns();
         let known = |ordinal: u32| (ordinal != NONE).then_some(i64::from(ordinal));
+        let group = || self.images.group(row as u32);
         match self.by {
             GroupBy::Day | GroupBy::Month | GroupBy::Year => {
                 columns.captured_at_ms(row).map(day_of)
             }
-            GroupBy::Organization => known(columns.organization[row]),
-            GroupBy::Creator => known(columns.creator[row]),
+            GroupBy::Organization => known(group().organization),
+            GroupBy::Creator => known(group().creator),
             GroupBy::Kind => columns
                 .kind(row)
                 .map(|_| i64::from(columns.flags[row] & flag::PANO)),

@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use hashbrown::HashSet;
 use tilesight_tile::{
     Bbox, CoverError, EARTH_RADIUS_M, GridBox, GridPoint, Region, TileId, TileRows, cover_bbox,
     cover_circle, cover_region,
@@ -73,7 +74,8 @@ impl Held {
             .fold(at_data_zoom(tiles), |held, rows| held.union(&rows))
             .difference(failed_rows.get(DATA_ZOOM));
         let mut shallower = tiles.to_vec();
-        shallower.retain(|tile| tile.z() < DATA_ZOOM && !failed_tiles.contains(tile));
+        let failed_set: HashSet<TileId> = failed_tiles.iter().copied().collect();
+        shallower.retain(|tile| tile.z() < DATA_ZOOM && !failed_set.contains(tile));
         Self {
             rows: RowsFromZoom::new(at_data_zoom, &shallower),
             failed,
@@ -304,6 +306,132 @@ impl Coverage {
             example,
             bounds: around(&boxes_of(&missing)),
         }))
+    }
+}
+
+/// Coverage as a file keeps it: numbers of 32 and 64 bits, lists after their lengths.
+impl Coverage {
+    /// Writes down what is held, and how many overview points were counted.
+    pub(crate) fn to_bytes(&self, overview_points: u64) -> Vec<u8> {
+        let mut bytes = overview_points.to_le_bytes().to_vec();
+        for tileset in Tileset::ALL {
+            let held = self.held(tileset);
+            bytes.push(u8::from(held.is_some()));
+            if let Some(held) = held {
+                held.rows.write(&mut bytes);
+                held.failed_rows.write(&mut bytes);
+                write_failed(&held.failed, &mut bytes);
+            }
+        }
+        bytes
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote; nothing where it did not.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<(Self, u64)> {
+        let mut bytes = Bytes(bytes);
+        let overview_points = u64::from_le_bytes(bytes.take()?);
+        let mut coverage = Self::default();
+        for tileset in Tileset::ALL {
+            if bytes.take::<1>()? != [0] {
+                let rows = RowsFromZoom::read(&mut bytes)?;
+                let failed_rows = RowsFromZoom::read(&mut bytes)?;
+                let failed = read_failed(&mut bytes)?;
+                coverage.set(
+                    tileset,
+                    Held {
+                        rows,
+                        failed,
+                        failed_rows,
+                    },
+                );
+            }
+        }
+        bytes.0.is_empty().then_some((coverage, overview_points))
+    }
+}
+
+/// Stands for as many spans as a list cannot have: the tiles are those of the list before.
+const SAME_AS_BEFORE: u32 = u32::MAX;
+
+impl RowsFromZoom {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let mut before = None;
+        for rows in &self.0 {
+            if before == Some(rows) {
+                put(bytes, SAME_AS_BEFORE);
+            } else {
+                put(bytes, rows.spans().count() as u32);
+                rows.spans().flatten().for_each(|number| put(bytes, number));
+            }
+            before = Some(rows);
+        }
+    }
+
+    fn read(bytes: &mut Bytes<'_>) -> Option<Self> {
+        let mut all: Vec<TileRows> = Vec::new();
+        for _ in SEQUENCE_MIN_ZOOM..=DATA_ZOOM {
+            let rows = match bytes.number()? {
+                SAME_AS_BEFORE => all.last()?.clone(),
+                count => {
+                    let mut spans = Vec::new();
+                    for _ in 0..count {
+                        spans.push([bytes.number()?, bytes.number()?, bytes.number()?]);
+                    }
+                    TileRows::from_checked_spans(DATA_ZOOM, &spans)?
+                }
+            };
+            all.push(rows);
+        }
+        Some(Self(all))
+    }
+}
+
+fn write_failed(failed: &[FailedTile], bytes: &mut Vec<u8>) {
+    put(bytes, failed.len() as u32);
+    for FailedTile { tile, reason } in failed {
+        [u32::from(tile.z()), tile.x(), tile.y(), reason.len() as u32]
+            .into_iter()
+            .for_each(|number| put(bytes, number));
+        bytes.extend_from_slice(reason.as_bytes());
+    }
+}
+
+fn read_failed(bytes: &mut Bytes<'_>) -> Option<Vec<FailedTile>> {
+    let mut failed = Vec::new();
+    for _ in 0..bytes.number()? {
+        let [z, x, y, len] = [
+            bytes.number()?,
+            bytes.number()?,
+            bytes.number()?,
+            bytes.number()?,
+        ];
+        let tile = TileId::new(u8::try_from(z).ok()?, x, y).ok()?;
+        let reason = String::from_utf8(bytes.text(len as usize)?.to_vec()).ok()?;
+        failed.push(FailedTile { tile, reason });
+    }
+    Some(failed)
+}
+
+fn put(bytes: &mut Vec<u8>, number: u32) {
+    bytes.extend_from_slice(&number.to_le_bytes());
+}
+
+/// Bytes that are being read.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn text(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (text, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(text)
+    }
+
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.text(N)?.try_into().ok()
+    }
+
+    fn number(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
     }
 }
 

@@ -21,10 +21,10 @@ use crate::sequence::Sequences;
 /// What questions about images need.
 const IMAGES: Need = Need::Rows(Tileset::Images);
 
-/// Images, sequences and map features of some tiles, indexed in memory.
+/// Images, sequences and map features of some tiles, indexed.
 ///
-/// Made from decoded tiles with [`build`](crate::build::build), or from images with
-/// [`from_images`](Self::from_images). Every question borrows it and may be asked from many
+/// Made from decoded tiles with [`build`](crate::build::build), from images with
+/// [`from_images`](Self::from_images), or opened from a file with [`open`](Self::open). Every question borrows it and may be asked from many
 /// threads at once.
 #[derive(Debug, Clone)]
 pub struct Dataset {
@@ -90,10 +90,12 @@ impl Dataset {
         let filter = ImageFilter::new(&query.filter, &self.images)?;
         let missing = self.coverage.missing(IMAGES, &place)?;
         let missing = partial(missing, query.allow_partial)?;
-        let mut answer = self.find_images(&place, &filter);
+        let mut answer = self.find_images(&place, &filter)?;
         let beyond = self.coverage.missing_of_nearest(IMAGES, &place, &answer);
         let missing = missing.or(partial(beyond, query.allow_partial)?);
         answer.truncate(query.limit.unwrap_or(usize::MAX));
+        answer.touch(&self.images.table)?;
+        self.images.touch_names()?;
         Ok(Selection {
             images: &self.images,
             answer,
@@ -116,7 +118,7 @@ impl Dataset {
         partial(self.coverage.missing(IMAGES, &place)?, query.allow_partial)?;
         let mut count = Count::default();
         self.table()
-            .visit(&place, &filter, &self.candidates(&filter), &mut count);
+            .visit(&place, &filter, &self.candidates(&filter)?, &mut count)?;
         Ok(query
             .limit
             .map_or(count.0, |limit| count.0.min(limit as u64)))
@@ -195,8 +197,14 @@ impl Dataset {
     /// Looks up one image by its id.
     ///
     /// O(log n). Nothing is said of tiles that are not held: an id has no place.
-    pub fn image(&self, id: i64) -> Option<Image<'_>> {
-        self.images.row_of(id).map(|row| self.images.get(row))
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when the dataset lies in a file that is not as it was written.
+    pub fn image(&self, id: i64) -> Result<Option<Image<'_>>, Error> {
+        let row = self.images.row_of(id)?;
+        self.images.touch_names()?;
+        Ok(row.map(|row| self.images.get(row)))
     }
 
     /// Finds rows, whether or not the place is held.
@@ -204,8 +212,8 @@ impl Dataset {
         &self,
         place: &PreparedPlace<'_>,
         filter: &ImageFilter<'_>,
-    ) -> Answer {
-        let (table, candidates) = (self.table(), self.candidates(filter));
+    ) -> Result<Answer, Error> {
+        let (table, candidates) = (self.table(), self.candidates(filter)?);
         let PreparedPlace::Circle {
             target,
             half_fov_deg: Some(half_fov_deg),
@@ -215,7 +223,8 @@ impl Dataset {
             return table.find(place, filter, &candidates);
         };
         let mut rows = RowSet::default();
-        table.visit(place, filter, &candidates, &mut rows);
+        table.visit(place, filter, &candidates, &mut rows)?;
+        rows.touch(&self.images.table)?;
         let showing = rows
             .iter()
             .filter(|&row| self.shows(row, target, *half_fov_deg));
@@ -223,7 +232,7 @@ impl Dataset {
         for hit in &mut hits {
             hit.sight = self.sight(hit.row, target);
         }
-        Answer::Hits(hits)
+        Ok(Answer::Hits(hits))
     }
 
     fn table(&self) -> Table<'_, ImageSummary> {
@@ -234,27 +243,26 @@ impl Dataset {
     }
 
     /// Ids and sequences are looked up; the tree knows nothing of them.
-    fn candidates(&self, filter: &ImageFilter<'_>) -> Candidates {
-        let mut rows: Vec<u32> = if let Some(ids) = filter.ids() {
-            ids.iter()
-                .filter_map(|&id| self.images.row_of(id))
-                .collect()
+    fn candidates(&self, filter: &ImageFilter<'_>) -> Result<Candidates, Error> {
+        let mut rows = Vec::new();
+        if let Some(ids) = filter.ids() {
+            for &id in ids {
+                rows.extend(self.images.row_of(id)?);
+            }
         } else if let Some(sequences) = filter.sequences() {
-            sequences
-                .iter()
-                .flat_map(|&sequence| self.sequences.rows(sequence))
-                .copied()
-                .collect()
+            for &sequence in sequences {
+                rows.extend(self.sequences.rows(sequence)?);
+            }
         } else {
-            return Candidates::All;
-        };
+            return Ok(Candidates::All);
+        }
         rows.sort_unstable();
-        Candidates::Rows(rows)
+        Ok(Candidates::Rows(rows))
     }
 
     /// Tells whether an image shows the target.
     fn shows(&self, row: u32, target: &Target, half_fov_deg: f64) -> bool {
-        let columns = &self.images.columns;
+        let columns = self.images.columns();
         let offset_deg = || match self.sight(row, target) {
             Some(sight) => sight.offset_deg,
             None => Some(0.0),
@@ -265,7 +273,7 @@ impl Dataset {
 
     /// How an image sees the target; nothing where it stands on it.
     fn sight(&self, row: u32, target: &Target) -> Option<Sight> {
-        let columns = &self.images.columns;
+        let columns = self.images.columns();
         let point = columns.point(row as usize);
         if point == target.point() {
             return None;

@@ -14,7 +14,7 @@ const DAY_MS: i64 = 86_400_000;
 const EPOCH: Date = Date::constant(1970, 1, 1);
 
 /// Last millisecond of the year 9999; tiles hold garbage beyond it.
-const MAX_KNOWN_MS: i64 = 253_402_300_799_999;
+pub(crate) const MAX_KNOWN_MS: i64 = 253_402_300_799_999;
 
 /// Keeps a capture time that can be one: 1970 to 9999, and not 0, which means unknown.
 pub(crate) fn known_ms(captured_at_ms: i64) -> Option<i64> {

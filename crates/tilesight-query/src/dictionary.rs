@@ -1,35 +1,123 @@
 //! Distinct values, each stored once and numbered in ascending order.
 
+use std::io::{self, Seek, Write};
+use std::ops::Range;
+
+use crate::error::Error;
+use crate::storage::{Damage, FileReader, FileWriter, Limits, Sound, Table, columns};
+
 /// Distinct texts in ascending order of their bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Texts {
-    text: String,
+    starts: Table<TextStarts>,
+    bytes: Table<TextBytes>,
+}
+
+columns! {
     /// Where each text starts, and where the last one ends.
-    starts: Vec<usize>,
+    struct TextStarts = "text start", 4096;
+    start: u64,
+}
+
+columns! {
+    /// The texts one after the other, in UTF-8.
+    struct TextBytes = "text byte", 65536;
+    byte: u8,
+}
+
+impl Sound for TextStarts {
+    /// Starts are not believed where texts are read.
+    fn is_sound(&self, _: Range<usize>, _: &Limits) -> bool {
+        true
+    }
+}
+
+impl Sound for TextBytes {
+    /// Nor is it believed that they are UTF-8.
+    fn is_sound(&self, _: Range<usize>, _: &Limits) -> bool {
+        true
+    }
 }
 
 impl Texts {
     /// Stores texts that are distinct and ascend.
     pub(crate) fn from_sorted<'a>(sorted: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut texts = Self {
-            text: String::new(),
-            starts: vec![0],
-        };
+        let (mut text, mut starts) = (String::new(), vec![0]);
         for value in sorted {
-            texts.text.push_str(value);
-            texts.starts.push(texts.text.len());
+            text.push_str(value);
+            starts.push(text.len() as u64);
         }
-        texts
+        Self {
+            starts: TextStarts {
+                start: starts.into(),
+            }
+            .into(),
+            bytes: TextBytes {
+                byte: text.into_bytes().into(),
+            }
+            .into(),
+        }
+    }
+
+    /// The texts of a file; `number` tells its dictionaries apart.
+    pub(crate) fn open(file: &FileReader, number: u32) -> Result<Self, Damage> {
+        Ok(Self {
+            starts: file.table(number)?,
+            bytes: file.table(number)?,
+        })
+    }
+
+    pub(crate) fn write<W: Write + Seek>(
+        &self,
+        file: &mut FileWriter<W>,
+        number: u32,
+    ) -> io::Result<()> {
+        file.table(number, self.starts.columns())?;
+        file.table(number, self.bytes.columns())
+    }
+
+    /// How many texts a dictionary of a file has.
+    pub(crate) fn count(file: &FileReader, number: u32) -> usize {
+        file.rows::<TextStarts>(number).saturating_sub(1)
+    }
+
+    /// The blocks of a file that are not what was written.
+    pub(crate) fn damaged(&self) -> impl Iterator<Item = Damage> {
+        self.starts
+            .damaged()
+            .into_iter()
+            .chain(self.bytes.damaged())
+    }
+
+    /// Makes sure that all may be read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when they are not what was written.
+    pub(crate) fn touch(&self) -> Result<(), Error> {
+        self.starts.touch_all()?;
+        self.bytes.touch_all()?;
+        Ok(())
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.starts.len() - 1
+        self.starts.len().saturating_sub(1)
     }
 
     /// The text of a number; none of `NONE`.
     pub(crate) fn get(&self, ordinal: u32) -> Option<&str> {
-        let ends = self.starts.get(ordinal as usize..)?.get(..2)?;
-        Some(&self.text[ends[0]..ends[1]])
+        let ends = self
+            .starts
+            .columns()
+            .start
+            .get(ordinal as usize..)?
+            .get(..2)?;
+        let bytes = self
+            .bytes
+            .columns()
+            .byte
+            .get(ends[0] as usize..ends[1] as usize)?;
+        std::str::from_utf8(bytes).ok()
     }
 
     /// The number of a text, if it is here.
@@ -60,9 +148,22 @@ impl Texts {
     }
 }
 
+columns! {
+    /// Distinct ids in ascending order.
+    struct IdColumns = "id", 4096;
+    id: i64,
+}
+
+impl Sound for IdColumns {
+    /// Any number is an id.
+    fn is_sound(&self, _: Range<usize>, _: &Limits) -> bool {
+        true
+    }
+}
+
 /// Distinct ids in ascending order.
 #[derive(Debug, Clone)]
-pub(crate) struct Ids(Vec<i64>);
+pub(crate) struct Ids(Table<IdColumns>);
 
 impl Ids {
     /// Stores each of some ids once.
@@ -70,7 +171,39 @@ impl Ids {
         let mut ids: Vec<_> = ids.into_iter().collect();
         ids.sort_unstable();
         ids.dedup();
-        Self(ids)
+        Self(IdColumns { id: ids.into() }.into())
+    }
+
+    /// The ids of a file; `number` tells its dictionaries apart.
+    pub(crate) fn open(file: &FileReader, number: u32) -> Result<Self, Damage> {
+        file.table(number).map(Self)
+    }
+
+    pub(crate) fn write<W: Write + Seek>(
+        &self,
+        file: &mut FileWriter<W>,
+        number: u32,
+    ) -> io::Result<()> {
+        file.table(number, self.0.columns())
+    }
+
+    /// How many ids a dictionary of a file has.
+    pub(crate) fn count(file: &FileReader, number: u32) -> usize {
+        file.rows::<IdColumns>(number)
+    }
+
+    /// The blocks of a file that are not what was written.
+    pub(crate) fn damaged(&self) -> Vec<Damage> {
+        self.0.damaged()
+    }
+
+    /// Makes sure that all may be read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when they are not what was written.
+    pub(crate) fn touch(&self) -> Result<(), Error> {
+        self.0.touch_all().map(|_| ())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -79,12 +212,17 @@ impl Ids {
 
     /// The id of a number; none of `NONE`.
     pub(crate) fn get(&self, ordinal: u32) -> Option<i64> {
-        self.0.get(ordinal as usize).copied()
+        self.0.columns().id.get(ordinal as usize).copied()
     }
 
     /// The number of an id, if it is here.
     pub(crate) fn find(&self, id: i64) -> Option<u32> {
-        self.0.binary_search(&id).ok().map(|at| at as u32)
+        self.0
+            .columns()
+            .id
+            .binary_search(&id)
+            .ok()
+            .map(|at| at as u32)
     }
 }
 

@@ -1,10 +1,13 @@
 //! What can be wrong with a question.
 
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 
 use tilesight_tile::{Bbox, TileId};
 
 use crate::schema::Tileset;
+use crate::storage::Damage;
 
 /// Why a question was not answered.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -36,6 +39,9 @@ pub enum Error {
     /// More rows than a dataset can number.
     #[error("{0} rows are more than one dataset can hold (4,294,967,294); split the region")]
     TooManyRows(u64),
+    /// The dataset file is not as it was written.
+    #[error("the dataset is damaged: {0}; build it anew from its tiles with `tilesight build`")]
+    Damaged(#[from] Damage),
     /// A position that is not on Earth.
     #[error(transparent)]
     Position(#[from] tilesight_tile::Error),
@@ -47,6 +53,28 @@ impl Error {
     pub const fn is_retryable(&self) -> bool {
         false
     }
+}
+
+/// Why a dataset file was not opened or not written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Its reason.
+        source: io::Error,
+    },
+    /// The file is not a dataset of this version, or not as it was written.
+    #[error("{}: {damage}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        damage: Damage,
+    },
 }
 
 /// Tiles that a place touches and a dataset does not hold.

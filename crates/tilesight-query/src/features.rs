@@ -2,79 +2,122 @@
 
 use std::ops::Range;
 
+use bytemuck::{Pod, Zeroable};
 use tilesight_tile::{GridBox, GridPoint};
 
 use crate::answer::Answer;
 use crate::coverage::Need;
 use crate::dataset::{Dataset, partial};
+use crate::date::MAX_KNOWN_MS;
 use crate::dictionary::Texts;
 use crate::error::{Error, NotHeld};
 use crate::filter::{OrdinalSet, known_between};
-use crate::images::{OrdinalSummary, UNKNOWN_MS, bounds_of, flag};
-use crate::index::{Hit, LEAF_ROWS, Match, PackedTree, Points, RowFilter, Summary, mask_of};
-use crate::place::{Candidates, PreparedPlace, Table};
+use crate::images::{OrdinalSummary, UNKNOWN_MS, bounds_of, flag, is_row};
+use crate::index::{
+    FANOUT, Hit, LEAF_ROWS, Match, PackedTree, Points, RowFilter, Summary, mask_of,
+};
+use crate::place::{self, Candidates, PreparedPlace};
 use crate::query::{FeatureKind, FeatureQuery, Place};
 use crate::rows::MapFeature;
 use crate::schema::Tileset;
+use crate::storage::{Columns, Limits, Sound, Table, columns};
 
 /// Map features: columns in spatial order and the tree over them.
 #[derive(Debug, Clone)]
 pub(crate) struct Features {
-    pub(crate) columns: FeatureColumns,
+    pub(crate) table: Table<FeatureColumns>,
     pub(crate) tree: PackedTree<FeatureSummary>,
-    /// Rows in ascending order of their ids, points before signs.
-    pub(crate) by_id: Vec<u32>,
+    pub(crate) id_order: Table<FeatureIdOrder>,
     pub(crate) values: Texts,
 }
 
-/// Columns of equal length, one row a feature.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct FeatureColumns {
-    pub(crate) x: Vec<u32>,
-    pub(crate) y: Vec<u32>,
-    pub(crate) id: Vec<i64>,
+columns! {
+    /// One row a feature, in spatial order.
+    struct FeatureColumns = "feature", FANOUT * LEAF_ROWS;
+    x: u32,
+    y: u32,
+    id: i64,
     /// Number in the dictionary of values, or none.
-    pub(crate) value: Vec<u32>,
+    value: u32,
     /// [`UNKNOWN_MS`] where unknown; so with the next.
-    pub(crate) first_seen_at_ms: Vec<i64>,
-    pub(crate) last_seen_at_ms: Vec<i64>,
-    pub(crate) is_sign: Vec<bool>,
-    pub(crate) flags: Vec<u8>,
+    first_seen_at_ms: i64,
+    last_seen_at_ms: i64,
+    flags: u8,
+}
+
+impl Sound for FeatureColumns {
+    fn is_sound(&self, rows: Range<usize>, limits: &Limits) -> bool {
+        let times = [&self.first_seen_at_ms, &self.last_seen_at_ms];
+        let is_time = |ms: &i64| (UNKNOWN_MS..=MAX_KNOWN_MS).contains(ms);
+        times
+            .iter()
+            .all(|column| column[rows.clone()].iter().all(is_time))
+            && self.value[rows]
+                .iter()
+                .all(|&value| is_row(value, limits.values))
+    }
+}
+
+columns! {
+    /// Rows in ascending order of their ids, points before signs.
+    struct FeatureIdOrder = "feature id order", 4096;
+    row: u32,
+}
+
+impl Sound for FeatureIdOrder {
+    fn is_sound(&self, rows: Range<usize>, limits: &Limits) -> bool {
+        self.row[rows]
+            .iter()
+            .all(|&row| (row as usize) < limits.features)
+    }
 }
 
 /// What is true of the features below a node.
-#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub(crate) struct FeatureSummary {
     values: OrdinalSummary,
-    some_sign: bool,
-    some_point: bool,
+    /// Whether there is a sign, and whether there is an object: 0 or 1.
+    some_sign: u8,
+    some_point: u8,
+    reserved: [u8; 6],
 }
 
 impl Summary for FeatureSummary {
+    const TABLE: &'static str = "feature node";
+
     fn union(self, other: Self) -> Self {
         Self {
             values: self.values.union(other.values),
             some_sign: self.some_sign | other.some_sign,
             some_point: self.some_point | other.some_point,
+            reserved: [0; 6],
         }
     }
 }
 
+impl FeatureColumns {
+    pub(crate) fn kind(&self, row: usize) -> FeatureKind {
+        kind_of(self.flags[row])
+    }
+}
+
 impl Features {
-    fn table(&self) -> Table<'_, FeatureSummary> {
-        let FeatureColumns { x, y, id, .. } = &self.columns;
-        Table {
+    fn table(&self) -> place::Table<'_, FeatureSummary> {
+        let FeatureColumns { x, y, id, .. } = self.table.columns();
+        place::Table {
             points: Points {
                 xs: x,
                 ys: y,
                 ids: id,
+                table: &self.table,
             },
             tree: &self.tree,
         }
     }
 
     fn get(&self, row: u32, hit: Option<Hit>) -> MapFeature<'_> {
-        let columns = &self.columns;
+        let columns = self.table.columns();
         let i = row as usize;
         let position = GridPoint {
             x: columns.x[i],
@@ -85,7 +128,7 @@ impl Features {
         MapFeature {
             id: columns.id[i],
             id_is_exact: columns.flags[i] & flag::INEXACT_ID == 0,
-            kind: kind_of(columns.is_sign[i]),
+            kind: columns.kind(i),
             value: self.values.get(columns.value[i]),
             lon: position.lon(),
             lat: position.lat(),
@@ -95,14 +138,16 @@ impl Features {
         }
     }
 
-    /// Rows of some ids, ascending.
-    fn rows_of(&self, ids: &[i64]) -> Vec<u32> {
-        let id_of = |row: &u32| self.columns.id[*row as usize];
+    /// Rows of some ids, ascending; they may be read.
+    fn rows_of(&self, ids: &[i64]) -> Result<Vec<u32>, Error> {
+        let order = &self.id_order.touch_all()?.row;
+        let columns = self.table.touch_all()?;
+        let id_of = |row: &u32| columns.id[*row as usize];
         let mut rows: Vec<u32> = ids
             .iter()
             .flat_map(|&id| {
-                let first = self.by_id.partition_point(|row| id_of(row) < id);
-                let rest = &self.by_id[first..];
+                let first = order.partition_point(|row| id_of(row) < id);
+                let rest = &order[first..];
                 rest[..rest.partition_point(|row| id_of(row) == id)]
                     .iter()
                     .copied()
@@ -110,12 +155,12 @@ impl Features {
             .collect();
         rows.sort_unstable();
         rows.dedup();
-        rows
+        Ok(rows)
     }
 }
 
-const fn kind_of(is_sign: bool) -> FeatureKind {
-    if is_sign {
+const fn kind_of(flags: u8) -> FeatureKind {
+    if flags & flag::SIGN != 0 {
         FeatureKind::TrafficSign
     } else {
         FeatureKind::Point
@@ -124,7 +169,7 @@ const fn kind_of(is_sign: bool) -> FeatureKind {
 
 /// Packs the tree over features in spatial order.
 pub(crate) fn pack(columns: &FeatureColumns) -> PackedTree<FeatureSummary> {
-    let leaves: Vec<_> = (0..columns.id.len())
+    let leaves: Vec<_> = (0..columns.len())
         .step_by(LEAF_ROWS)
         .filter_map(|first| leaf(columns, first))
         .collect();
@@ -132,12 +177,13 @@ pub(crate) fn pack(columns: &FeatureColumns) -> PackedTree<FeatureSummary> {
 }
 
 fn leaf(columns: &FeatureColumns, first: usize) -> Option<(GridBox, FeatureSummary)> {
-    let rows = first..(first + LEAF_ROWS).min(columns.id.len());
+    let rows = first..(first + LEAF_ROWS).min(columns.len());
     let bounds = bounds_of(&columns.x[rows.clone()], &columns.y[rows.clone()])?;
     let summary = |row: usize| FeatureSummary {
         values: OrdinalSummary::of(columns.value[row]),
-        some_sign: columns.is_sign[row],
-        some_point: !columns.is_sign[row],
+        some_sign: u8::from(columns.kind(row) == FeatureKind::TrafficSign),
+        some_point: u8::from(columns.kind(row) == FeatureKind::Point),
+        reserved: [0; 6],
     };
     Some((bounds, rows.map(summary).reduce(FeatureSummary::union)?))
 }
@@ -158,7 +204,7 @@ impl<'a> FeatureFilter<'a> {
         let mut ids = query.ids.clone();
         ids.sort_unstable();
         Self {
-            columns: &features.columns,
+            columns: features.table.columns(),
             kind: query.kind,
             values: (!query.values.is_empty()).then(|| {
                 OrdinalSet::new(
@@ -189,8 +235,8 @@ impl RowFilter<FeatureSummary> for FeatureFilter<'_> {
             self.first_seen_ms.is_some() || self.last_seen_ms.is_some() || self.ids.is_some();
         let of_kind = match self.kind {
             None => Match::All,
-            Some(FeatureKind::Point) => has(summary.some_point, summary.some_sign),
-            Some(FeatureKind::TrafficSign) => has(summary.some_sign, summary.some_point),
+            Some(FeatureKind::Point) => has(summary.some_point == 1, summary.some_sign == 1),
+            Some(FeatureKind::TrafficSign) => has(summary.some_sign == 1, summary.some_point == 1),
         };
         let of_value = self
             .values
@@ -205,8 +251,8 @@ impl RowFilter<FeatureSummary> for FeatureFilter<'_> {
         let (len, columns) = (rows.len(), self.columns);
         let mut mask = mask_of(len, |_| true);
         if let Some(kind) = self.kind {
-            let is_sign = &columns.is_sign[rows.clone()];
-            mask &= mask_of(len, |i| kind_of(is_sign[i]) == kind);
+            let flags = &columns.flags[rows.clone()];
+            mask &= mask_of(len, |i| kind_of(flags[i]) == kind);
         }
         if let Some(values) = &self.values {
             mask &= values.mask(&columns.value[rows.clone()]);
@@ -289,15 +335,17 @@ impl Dataset {
             return Err(Error::FeaturesLookAtNothing);
         }
         let features = &self.features;
+        features.values.touch()?;
         let filter = FeatureFilter::new(query, features);
         let candidates = match &filter.ids {
-            Some(ids) => Candidates::Rows(features.rows_of(ids)),
+            Some(ids) => Candidates::Rows(features.rows_of(ids)?),
             None => Candidates::All,
         };
         let place = PreparedPlace::new(&query.place)?;
-        let mut answer = features.table().find(&place, &filter, &candidates);
+        let mut answer = features.table().find(&place, &filter, &candidates)?;
         let missing = self.missing_features(query, &place, &answer)?;
         answer.truncate(query.limit.unwrap_or(usize::MAX));
+        answer.touch(&features.table)?;
         Ok(FeatureSelection {
             features,
             answer,
@@ -373,7 +421,7 @@ impl<'a> FeatureSelection<'a> {
     pub fn ids(&self) -> impl Iterator<Item = i64> + '_ {
         self.answer
             .iter()
-            .map(|(row, _)| self.features.columns.id[row as usize])
+            .map(|(row, _)| self.features.table.columns().id[row as usize])
     }
 
     /// The features.

@@ -5,7 +5,8 @@ use std::ops::Range;
 use crate::date::Period;
 use crate::error::Error;
 use crate::images::{
-    ImageColumns, ImageSummary, Images, NONE, OrdinalSummary, UNKNOWN_MS, bloom_bit, flag_of,
+    GroupColumns, ImageColumns, ImageSummary, Images, NONE, OrdinalSummary, UNKNOWN_MS, bloom_bit,
+    flag_of, joined_ms,
 };
 use crate::index::{Match, RowFilter, mask_of};
 use crate::query::Filter;
@@ -13,6 +14,7 @@ use crate::query::Filter;
 /// A [`Filter`] whose ids have been looked up in the dictionaries of one dataset.
 pub(crate) struct ImageFilter<'a> {
     columns: &'a ImageColumns,
+    groups: &'a GroupColumns,
     /// First and last capture time; later than the mark of the unknown, which never pass.
     captured_ms: Option<(i64, i64)>,
     /// The flag that is asked for.
@@ -30,13 +32,18 @@ impl<'a> ImageFilter<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfRange`] when a heading is not within 0…360.
+    /// [`Error::OutOfRange`] when a heading is not within 0…360, [`Error::Damaged`] when the
+    /// dictionaries are not what was written.
     pub(crate) fn new(filter: &Filter, images: &'a Images) -> Result<Self, Error> {
         let ordinals = |ids: &[i64], find: &dyn Fn(i64) -> Option<u32>| {
             (!ids.is_empty()).then(|| OrdinalSet::new(ids.iter().filter_map(|&id| find(id))))
         };
+        if filter.has_names() {
+            images.touch_names()?;
+        }
         Ok(Self {
-            columns: &images.columns,
+            columns: images.columns(),
+            groups: images.groups.columns(),
             captured_ms: known_between(filter.since, filter.until),
             kind: filter.kind.map(|kind| flag_of(Some(kind))),
             organizations: ordinals(&filter.organizations, &|id| {
@@ -66,7 +73,18 @@ impl<'a> ImageFilter<'a> {
         self.ids.as_deref()
     }
 
-    /// Tells whether a row passes.
+    /// Tells whether everything passes.
+    pub(crate) fn is_any(&self) -> bool {
+        self.captured_ms.is_none()
+            && self.kind.is_none()
+            && self.organizations.is_none()
+            && self.creators.is_none()
+            && self.heading.is_none()
+            && self.sequences.is_none()
+            && self.ids.is_none()
+    }
+
+    /// Tells whether a row, which must have been touched, passes.
     pub(crate) fn passes(&self, row: u32) -> bool {
         self.mask(row as usize..row as usize + 1) == 1
     }
@@ -85,6 +103,13 @@ impl<'a> ImageFilter<'a> {
             && within(&self.organizations, properties.organization)
             && within(&self.creators, properties.creator)
             && within(&self.sequences, properties.sequence)
+    }
+}
+
+impl Filter {
+    /// Tells whether it names anything that is looked up in dictionaries.
+    fn has_names(&self) -> bool {
+        !(self.organizations.is_empty() && self.creators.is_empty() && self.sequences.is_empty())
     }
 }
 
@@ -125,8 +150,12 @@ impl RowFilter<ImageSummary> for ImageFilter<'_> {
         let columns = self.columns;
         let mut mask = mask_of(len, |_| true);
         if let Some((first, last)) = self.captured_ms {
-            let times = &columns.captured_at_ms[rows.clone()];
-            mask &= mask_of(len, |i| (first <= times[i]) & (times[i] <= last));
+            let high = &columns.captured_at_high[rows.clone()];
+            let low = &columns.captured_at_low[rows.clone()];
+            mask &= mask_of(len, |i| {
+                let ms = joined_ms(high[i], low[i]);
+                (first <= ms) & (ms <= last)
+            });
         }
         if let Some(flag) = self.kind {
             let flags = &columns.flags[rows.clone()];
@@ -137,14 +166,14 @@ impl RowFilter<ImageSummary> for ImageFilter<'_> {
             mask &= mask_of(len, |i| heading.contains(angles[i]));
         }
         let sets = [
-            (&self.organizations, &columns.organization),
-            (&self.creators, &columns.creator),
-            (&self.sequences, &columns.sequence),
+            (&self.organizations, &self.groups.organization),
+            (&self.creators, &self.groups.creator),
+            (&self.sequences, &self.groups.sequence),
         ];
-        for (set, column) in sets {
+        for (set, of_group) in sets {
             if let Some(set) = set {
-                let ordinals = &column[rows.clone()];
-                mask &= set.mask(ordinals);
+                let groups = &columns.group[rows.clone()];
+                mask &= set.mask_by(len, |i| ordinal(of_group, groups[i]));
             }
         }
         if let Some(ids) = &self.ids {
@@ -153,6 +182,12 @@ impl RowFilter<ImageSummary> for ImageFilter<'_> {
         }
         mask
     }
+}
+
+/// What a group belongs to; nothing where there is no group.
+#[inline]
+fn ordinal(of_group: &[u32], group: u32) -> u32 {
+    of_group.get(group as usize).copied().unwrap_or(NONE)
 }
 
 /// The known times between two periods, both included; nothing when any will do, known or not.
@@ -231,9 +266,14 @@ impl OrdinalSet {
 
     /// Judges up to 64 ordinals: bit `i` for ordinal `i`.
     pub(crate) fn mask(&self, ordinals: &[u32]) -> u64 {
+        self.mask_by(ordinals.len(), |i| ordinals[i])
+    }
+
+    /// Judges `len` ordinals, up to 64.
+    fn mask_by(&self, len: usize, ordinal: impl Fn(usize) -> u32) -> u64 {
         match self.members[..] {
-            [only] => mask_of(ordinals.len(), |i| ordinals[i] == only),
-            _ => mask_of(ordinals.len(), |i| self.contains(ordinals[i])),
+            [only] => mask_of(len, |i| ordinal(i) == only),
+            _ => mask_of(len, |i| self.contains(ordinal(i))),
         }
     }
 

@@ -1,20 +1,26 @@
 //! The images of a dataset: columns in spatial order, and what the tree's nodes know of them.
 
-use rayon::prelude::*;
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use bytemuck::{Pod, Zeroable};
 use tilesight_tile::{GridBox, GridPoint};
 
+use crate::date::MAX_KNOWN_MS;
 use crate::dictionary::{Ids, Texts};
-use crate::index::{LEAF_ROWS, PackedTree, Points, Summary};
+use crate::error::Error;
+use crate::index::{FANOUT, LEAF_ROWS, PackedTree, Points, Summary};
 use crate::query::Kind;
 use crate::rows::Image;
+use crate::storage::{Columns, Limits, Sound, Table, Touch, columns};
 
 /// Stands for an unknown capture time; less than every known one.
-pub(crate) const UNKNOWN_MS: i64 = i64::MIN;
+pub(crate) const UNKNOWN_MS: i64 = 0;
 
 /// Stands for no sequence, organization or creator.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// What an image is, one bit each.
+/// What an image or a map feature is, one bit each.
 pub(crate) mod flag {
     /// A flat image. Neither this nor [`PANO`] where the tile does not say.
     pub(crate) const FLAT: u8 = 1;
@@ -22,64 +28,39 @@ pub(crate) mod flag {
     pub(crate) const PANO: u8 = 2;
     /// The id was rounded on its way.
     pub(crate) const INEXACT_ID: u8 = 4;
+    /// A map feature that is a traffic sign, not an object.
+    pub(crate) const SIGN: u8 = 8;
 }
 
-/// Columns of equal length, one row an image.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ImageColumns {
-    pub(crate) x: Vec<u32>,
-    pub(crate) y: Vec<u32>,
-    pub(crate) id: Vec<i64>,
-    /// [`UNKNOWN_MS`] where unknown.
-    pub(crate) captured_at_ms: Vec<i64>,
+columns! {
+    /// One row an image, in spatial order.
+    struct ImageColumns = "image", FANOUT * LEAF_ROWS;
+    x: u32,
+    y: u32,
+    id: i64,
+    /// Milliseconds since 1970, [`UNKNOWN_MS`] where unknown: all but the last 16 of 48 bits.
+    captured_at_high: u32,
+    captured_at_low: u16,
     /// Not a number where unknown, else 0 ≤ heading < 360.
-    pub(crate) compass_angle_deg: Vec<f64>,
-    /// Row in the dictionary, or [`NONE`]; so with the next two.
-    pub(crate) sequence: Vec<u32>,
-    pub(crate) organization: Vec<u32>,
-    pub(crate) creator: Vec<u32>,
-    pub(crate) flags: Vec<u8>,
+    compass_angle_deg: f64,
+    /// Row in [`GroupColumns`], or [`NONE`].
+    group: u32,
+    flags: u8,
 }
 
 impl ImageColumns {
-    pub(crate) fn with_capacity(rows: usize) -> Self {
-        Self {
-            x: Vec::with_capacity(rows),
-            y: Vec::with_capacity(rows),
-            id: Vec::with_capacity(rows),
-            captured_at_ms: Vec::with_capacity(rows),
-            compass_angle_deg: Vec::with_capacity(rows),
-            sequence: Vec::with_capacity(rows),
-            organization: Vec::with_capacity(rows),
-            creator: Vec::with_capacity(rows),
-            flags: Vec::with_capacity(rows),
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.id.len()
-    }
-
-    /// Keeps the rows that `order` says, in its order. One column at a time, so that no more
-    /// than one exists twice.
-    pub(crate) fn reorder(&mut self, order: &[u32]) {
-        self.x = gather(&self.x, order);
-        self.y = gather(&self.y, order);
-        self.id = gather(&self.id, order);
-        self.captured_at_ms = gather(&self.captured_at_ms, order);
-        self.compass_angle_deg = gather(&self.compass_angle_deg, order);
-        self.sequence = gather(&self.sequence, order);
-        self.organization = gather(&self.organization, order);
-        self.creator = gather(&self.creator, order);
-        self.flags = gather(&self.flags, order);
-    }
-
     pub(crate) fn kind(&self, row: usize) -> Option<Kind> {
         kind_of(self.flags[row])
     }
 
+    /// [`UNKNOWN_MS`] where unknown.
+    #[inline]
+    pub(crate) fn time_ms(&self, row: usize) -> i64 {
+        joined_ms(self.captured_at_high[row], self.captured_at_low[row])
+    }
+
     pub(crate) fn captured_at_ms(&self, row: usize) -> Option<i64> {
-        let ms = self.captured_at_ms[row];
+        let ms = self.time_ms(row);
         (ms != UNKNOWN_MS).then_some(ms)
     }
 
@@ -96,8 +77,92 @@ impl ImageColumns {
     }
 }
 
-fn gather<T: Copy + Send + Sync>(column: &[T], order: &[u32]) -> Vec<T> {
-    order.par_iter().map(|&row| column[row as usize]).collect()
+impl Sound for ImageColumns {
+    fn is_sound(&self, rows: Range<usize>, limits: &Limits) -> bool {
+        let is_time = |row| (0..=MAX_KNOWN_MS).contains(&self.time_ms(row));
+        let is_heading = |angle: f64| angle.is_nan() || (0.0..360.0).contains(&angle);
+        rows.clone().all(is_time)
+            && self.compass_angle_deg[rows.clone()]
+                .iter()
+                .all(|&angle| is_heading(angle))
+            && self.group[rows]
+                .iter()
+                .all(|&group| is_row(group, limits.groups))
+    }
+}
+
+/// Tells whether a number is that of a row, or none.
+pub(crate) const fn is_row(number: u32, rows: usize) -> bool {
+    number == NONE || (number as usize) < rows
+}
+
+/// A time as its two columns hold it.
+pub(crate) const fn split_ms(ms: i64) -> (u32, u16) {
+    ((ms >> 16) as u32, ms as u16)
+}
+
+#[inline]
+pub(crate) const fn joined_ms(high: u32, low: u16) -> i64 {
+    (high as i64) << 16 | low as i64
+}
+
+columns! {
+    /// What images have in common that were taken together: one row for each sequence, but
+    /// where tiles contradict each other, or images have no sequence.
+    struct GroupColumns = "group", 4096;
+    /// Row in the dictionary, or [`NONE`]; so with the next two.
+    sequence: u32,
+    organization: u32,
+    creator: u32,
+}
+
+impl GroupColumns {
+    /// What an image of a group belongs to; nothing for [`NONE`].
+    pub(crate) fn get(&self, group: u32) -> Group {
+        match group {
+            NONE => Group {
+                sequence: NONE,
+                organization: NONE,
+                creator: NONE,
+            },
+            group => Group {
+                sequence: self.sequence[group as usize],
+                organization: self.organization[group as usize],
+                creator: self.creator[group as usize],
+            },
+        }
+    }
+}
+
+impl Sound for GroupColumns {
+    fn is_sound(&self, rows: Range<usize>, limits: &Limits) -> bool {
+        let all = |column: &[u32], limit| column[rows.clone()].iter().all(|&n| is_row(n, limit));
+        all(&self.sequence, limits.sequences)
+            && all(&self.organization, limits.organizations)
+            && all(&self.creator, limits.creators)
+    }
+}
+
+/// What an image belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Group {
+    pub(crate) sequence: u32,
+    pub(crate) organization: u32,
+    pub(crate) creator: u32,
+}
+
+columns! {
+    /// Rows in ascending order of their ids.
+    struct IdOrder = "id order", 4096;
+    row: u32,
+}
+
+impl Sound for IdOrder {
+    fn is_sound(&self, rows: Range<usize>, limits: &Limits) -> bool {
+        self.row[rows]
+            .iter()
+            .all(|&row| (row as usize) < limits.images)
+    }
 }
 
 pub(crate) fn kind_of(flags: u8) -> Option<Kind> {
@@ -117,7 +182,8 @@ pub(crate) fn flag_of(kind: Option<Kind>) -> u8 {
 }
 
 /// What is true of the images below a node.
-#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub(crate) struct ImageSummary {
     /// Earliest capture time; [`UNKNOWN_MS`] if one is unknown.
     pub(crate) earliest_ms: i64,
@@ -129,10 +195,12 @@ pub(crate) struct ImageSummary {
     pub(crate) any_flags: u8,
     /// All flags that every image has.
     pub(crate) all_flags: u8,
+    reserved: [u8; 6],
 }
 
 /// A set of dictionary rows, roughly: one bit for every 64th, and their range.
-#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub(crate) struct OrdinalSummary {
     bloom: u64,
     min: u32,
@@ -177,6 +245,8 @@ pub(crate) const fn bloom_bit(ordinal: u32) -> u64 {
 }
 
 impl Summary for ImageSummary {
+    const TABLE: &'static str = "image node";
+
     fn union(self, other: Self) -> Self {
         Self {
             earliest_ms: self.earliest_ms.min(other.earliest_ms),
@@ -185,6 +255,7 @@ impl Summary for ImageSummary {
             creators: self.creators.union(other.creators),
             any_flags: self.any_flags | other.any_flags,
             all_flags: self.all_flags & other.all_flags,
+            reserved: [0; 6],
         }
     }
 }
@@ -192,36 +263,80 @@ impl Summary for ImageSummary {
 /// The images, the tree over them, and the dictionaries their columns point into.
 #[derive(Debug, Clone)]
 pub(crate) struct Images {
-    pub(crate) columns: ImageColumns,
+    pub(crate) table: Table<ImageColumns>,
     pub(crate) tree: PackedTree<ImageSummary>,
-    /// Rows in ascending order of their ids.
-    pub(crate) by_id: Vec<u32>,
+    pub(crate) id_order: Table<IdOrder>,
+    pub(crate) groups: Table<GroupColumns>,
     pub(crate) sequence_ids: Texts,
     pub(crate) organization_ids: Ids,
     pub(crate) creator_ids: Ids,
 }
 
 impl Images {
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The columns, of which only rows that were touched may be read.
+    #[inline]
+    pub(crate) const fn columns(&self) -> &ImageColumns {
+        self.table.columns()
+    }
+
     pub(crate) fn points(&self) -> Points<'_> {
         Points {
-            xs: &self.columns.x,
-            ys: &self.columns.y,
-            ids: &self.columns.id,
+            xs: &self.columns().x,
+            ys: &self.columns().y,
+            ids: &self.columns().id,
+            table: &self.table,
         }
     }
 
-    /// The row of an id, if it is here.
-    pub(crate) fn row_of(&self, id: i64) -> Option<u32> {
-        let ids = &self.columns.id;
-        let at = self
-            .by_id
-            .binary_search_by_key(&id, |&row| ids[row as usize])
-            .ok()?;
-        Some(self.by_id[at])
+    /// Makes sure that a row may be read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when it lies in a damaged block of a file; so with the next two.
+    #[inline]
+    pub(crate) fn touch(&self, row: u32) -> Result<(), Error> {
+        self.table.touch(row as usize..row as usize + 1)
+    }
+
+    /// Makes sure that groups and dictionaries may be read: all of them, since rows that lie
+    /// side by side belong to groups that do not.
+    pub(crate) fn touch_names(&self) -> Result<(), Error> {
+        self.groups.touch_all()?;
+        self.sequence_ids.touch()?;
+        self.organization_ids.touch()?;
+        self.creator_ids.touch()
+    }
+
+    /// The row of an id, if it is here; it may be read.
+    pub(crate) fn row_of(&self, id: i64) -> Result<Option<u32>, Error> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            self.id_order.touch(middle..middle + 1)?;
+            let row = self.id_order.columns().row[middle];
+            self.touch(row)?;
+            match self.columns().id[row as usize].cmp(&id) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Ok(Some(row)),
+                Ordering::Greater => high = middle,
+            }
+        }
+        Ok(None)
+    }
+
+    /// What an image belongs to.
+    pub(crate) fn group(&self, row: u32) -> Group {
+        let group = self.columns().group[row as usize];
+        self.groups.columns().get(group)
     }
 
     pub(crate) fn get(&self, row: u32) -> Image<'_> {
-        let columns = &self.columns;
+        let columns = self.columns();
+        let group = self.group(row);
         let row = row as usize;
         let position = columns.point(row).to_lon_lat();
         Image {
@@ -232,9 +347,9 @@ impl Images {
             captured_at_ms: columns.captured_at_ms(row),
             compass_angle_deg: columns.compass_angle_deg(row),
             kind: columns.kind(row),
-            sequence_id: self.sequence_ids.get(columns.sequence[row]),
-            organization_id: self.organization_ids.get(columns.organization[row]),
-            creator_id: self.creator_ids.get(columns.creator[row]),
+            sequence_id: self.sequence_ids.get(group.sequence),
+            organization_id: self.organization_ids.get(group.organization),
+            creator_id: self.creator_ids.get(group.creator),
             distance_m: None,
             bearing_deg: None,
             offset_deg: None,
@@ -243,31 +358,37 @@ impl Images {
 }
 
 /// Packs the tree over images in spatial order.
-pub(crate) fn pack(columns: &ImageColumns) -> PackedTree<ImageSummary> {
+pub(crate) fn pack(columns: &ImageColumns, groups: &GroupColumns) -> PackedTree<ImageSummary> {
     let leaves: Vec<_> = (0..columns.len())
         .step_by(LEAF_ROWS)
-        .filter_map(|first| leaf(columns, first))
+        .filter_map(|first| leaf(columns, groups, first))
         .collect();
     PackedTree::new(leaves.into_iter())
 }
 
-fn leaf(columns: &ImageColumns, first: usize) -> Option<(GridBox, ImageSummary)> {
+fn leaf(
+    columns: &ImageColumns,
+    groups: &GroupColumns,
+    first: usize,
+) -> Option<(GridBox, ImageSummary)> {
     let rows = first..(first + LEAF_ROWS).min(columns.len());
     let bounds = bounds_of(&columns.x[rows.clone()], &columns.y[rows.clone()])?;
     let summary = rows
-        .map(|row| summary_of(columns, row))
+        .map(|row| summary_of(columns, groups, row))
         .reduce(ImageSummary::union)?;
     Some((bounds, summary))
 }
 
-fn summary_of(columns: &ImageColumns, row: usize) -> ImageSummary {
+fn summary_of(columns: &ImageColumns, groups: &GroupColumns, row: usize) -> ImageSummary {
+    let group = groups.get(columns.group[row]);
     ImageSummary {
-        earliest_ms: columns.captured_at_ms[row],
-        latest_ms: columns.captured_at_ms[row],
-        organizations: OrdinalSummary::of(columns.organization[row]),
-        creators: OrdinalSummary::of(columns.creator[row]),
+        earliest_ms: columns.time_ms(row),
+        latest_ms: columns.time_ms(row),
+        organizations: OrdinalSummary::of(group.organization),
+        creators: OrdinalSummary::of(group.creator),
         any_flags: columns.flags[row],
         all_flags: columns.flags[row],
+        reserved: [0; 6],
     }
 }
 

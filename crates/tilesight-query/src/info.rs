@@ -4,9 +4,11 @@ use tilesight_tile::{GridBox, GridPoint};
 
 use crate::build::FailedTile;
 use crate::dataset::Dataset;
-use crate::images::{UNKNOWN_MS, flag};
+use crate::error::Error;
+use crate::images::flag;
 use crate::query::Kind;
 use crate::schema::Tileset;
+use crate::storage::Columns;
 
 /// What a dataset holds, in figures.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,24 +66,23 @@ impl Dataset {
     /// Sums up what the dataset holds.
     ///
     /// O(n) in the images and sequences.
-    pub fn info(&self) -> Info {
-        let columns = &self.images.columns;
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when the dataset lies in a file that is not as it was written.
+    pub fn info(&self) -> Result<Info, Error> {
+        let columns = self.images.table.touch_all()?;
+        self.images.touch_names()?;
+        let features = self.features.table.touch_all()?;
+        self.sequences.touch_all()?;
         let with = |wanted: u8| columns.flags.iter().filter(|&&f| f & wanted != 0).count() as u64;
-        let times = || {
-            columns
-                .captured_at_ms
-                .iter()
-                .copied()
-                .filter(|&ms| ms != UNKNOWN_MS)
-        };
-        let signs = self
-            .features
-            .columns
-            .is_sign
+        let times = || (0..columns.len()).filter_map(|row| columns.captured_at_ms(row));
+        let signs = features
+            .flags
             .iter()
-            .filter(|&&is_sign| is_sign)
+            .filter(|&&flags| flags & flag::SIGN != 0)
             .count();
-        Info {
+        Ok(Info {
             images: columns.len() as u64,
             panoramas: with(crate::images::flag_of(Some(Kind::Pano))),
             flat_images: with(crate::images::flag_of(Some(Kind::Flat))),
@@ -93,19 +94,23 @@ impl Dataset {
             length_m: self.sequences.length_m(),
             organizations: self.images.organization_ids.len() as u64,
             creators: self.images.creator_ids.len() as u64,
-            points: (self.features.columns.id.len() - signs) as u64,
+            points: (features.len() - signs) as u64,
             traffic_signs: signs as u64,
             overview_points: self.overview_points,
             bounds: self
                 .images
                 .tree
-                .total_bounds()
+                .total_bounds()?
                 .map(|bounds| degrees_of(&bounds)),
-            tilesets: Tileset::ALL
-                .into_iter()
-                .filter_map(|t| self.tileset_info(t))
-                .collect(),
-        }
+            tilesets: self.tilesets(),
+        })
+    }
+
+    /// What is held of each tileset of which there is anything.
+    pub fn tilesets(&self) -> Vec<TilesetInfo> {
+        let each = Tileset::ALL.into_iter();
+        each.filter_map(|tileset| self.tileset_info(tileset))
+            .collect()
     }
 
     fn tileset_info(&self, tileset: Tileset) -> Option<TilesetInfo> {

@@ -17,9 +17,8 @@
 //! # Ok::<(), tilesight_query::Error>(())
 //! ```
 //!
-//! This crate does no I/O and knows nothing of protobuf or HTTP.
-
-#![forbid(unsafe_code)]
+//! The only I/O of this crate is that of dataset files ([`Dataset::open`], [`Dataset::write`]); it
+//! knows nothing of protobuf or HTTP.
 
 mod answer;
 pub mod build;
@@ -30,6 +29,7 @@ mod date;
 mod dictionary;
 mod error;
 mod features;
+mod file;
 mod filter;
 mod images;
 mod index;
@@ -40,11 +40,12 @@ mod rows;
 pub mod schema;
 mod selection;
 mod sequence;
+mod storage;
 
 pub use count::{GroupBy, GroupCount, GroupKey};
 pub use dataset::Dataset;
 pub use date::{ParsePeriodError, Period, rfc3339};
-pub use error::{Error, NotHeld};
+pub use error::{Error, NotHeld, OpenError};
 pub use features::FeatureSelection;
 pub use info::{Info, TilesetInfo};
 pub use query::{FeatureKind, FeatureQuery, Filter, ImageQuery, Kind, Place, SequenceQuery};
@@ -52,3 +53,4 @@ pub use rows::{Image, MapFeature, Sequence};
 pub use schema::Tileset;
 pub use selection::Selection;
 pub use sequence::{SequenceSelection, Track};
+pub use storage::{Damage, Io};

@@ -13,6 +13,7 @@ use crate::rows::Image;
 /// nearest first where there is a target.
 ///
 /// It borrows the dataset and keeps row numbers; no attribute is read until it is asked for.
+/// What can be read of it was compared with the checksums of its file before, if it lies in one.
 #[derive(Debug, Clone)]
 pub struct Selection<'a> {
     pub(crate) images: &'a Images,
@@ -51,32 +52,32 @@ impl<'a> Selection<'a> {
 
     /// Ids.
     pub fn ids(&self) -> impl Iterator<Item = i64> + '_ {
-        self.column(|images, row| images.columns.id[row])
+        self.column(|images, row| images.columns().id[row])
     }
 
     /// Positions on the grid.
     pub fn positions(&self) -> impl Iterator<Item = GridPoint> + '_ {
-        self.column(|images, row| images.columns.point(row))
+        self.column(|images, row| images.columns().point(row))
     }
 
     /// Capture times in milliseconds since 1970, UTC.
     pub fn captured_at_ms(&self) -> impl Iterator<Item = Option<i64>> + '_ {
-        self.column(|images, row| images.columns.captured_at_ms(row))
+        self.column(|images, row| images.columns().captured_at_ms(row))
     }
 
     /// Headings in degrees clockwise from north.
     pub fn compass_angles_deg(&self) -> impl Iterator<Item = Option<f64>> + '_ {
-        self.column(|images, row| images.columns.compass_angle_deg(row))
+        self.column(|images, row| images.columns().compass_angle_deg(row))
     }
 
     /// Panorama or flat.
     pub fn kinds(&self) -> impl Iterator<Item = Option<Kind>> + '_ {
-        self.column(|images, row| images.columns.kind(row))
+        self.column(|images, row| images.columns().kind(row))
     }
 
     /// Sequences.
     pub fn sequence_ids(&self) -> impl Iterator<Item = Option<&'a str>> + '_ {
-        self.column(|images, row| images.sequence_ids.get(images.columns.sequence[row]))
+        self.column(|images, row| images.sequence_ids.get(images.group(row as u32).sequence))
     }
 
     /// Organizations.
@@ -84,13 +85,13 @@ impl<'a> Selection<'a> {
         self.column(|images, row| {
             images
                 .organization_ids
-                .get(images.columns.organization[row])
+                .get(images.group(row as u32).organization)
         })
     }
 
     /// Creators.
     pub fn creator_ids(&self) -> impl Iterator<Item = Option<i64>> + '_ {
-        self.column(|images, row| images.creator_ids.get(images.columns.creator[row]))
+        self.column(|images, row| images.creator_ids.get(images.group(row as u32).creator))
     }
 
     /// Distances from the target in metres; nothing where the question had no target.

@@ -129,6 +129,35 @@ impl TileRows {
         })
     }
 
+    /// The intervals, row by row from the north, each row from the west: row, first column, last
+    /// column.
+    pub fn spans(&self) -> impl Iterator<Item = [u32; 3]> {
+        self.spans
+            .iter()
+            .map(|span| [span.y, span.first_x, span.last_x])
+    }
+
+    /// Collects intervals as [`spans`](Self::spans) gives them, in any order; nothing where one
+    /// is not of this zoom, or inside out.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tilesight_tile::TileRows;
+    ///
+    /// let rows = TileRows::from_checked_spans(14, &[[4742, 9325, 9326]]);
+    /// assert_eq!(rows.map(|rows| rows.count()), Some(2));
+    /// assert_eq!(TileRows::from_checked_spans(14, &[[0, 7, 6]]), None);
+    /// ```
+    pub fn from_checked_spans(z: u8, spans: &[[u32; 3]]) -> Option<Self> {
+        let checked = |&[y, first_x, last_x]: &[u32; 3]| {
+            let is_there = TileId::new(z, last_x, y).is_ok() && first_x <= last_x;
+            is_there.then_some(Span { y, first_x, last_x })
+        };
+        let spans = spans.iter().map(checked).collect::<Option<Vec<_>>>()?;
+        Some(Self::from_spans(z, spans))
+    }
+
     /// The tiles that are in this set or in the other.
     ///
     /// # Panics

@@ -143,7 +143,7 @@ mod tests {
         };
         let sequences = |data: &Dataset| data.sequences(&everything).unwrap().len();
         assert_eq!(sequences(&source), sequences(&archive));
-        assert_eq!(source.info().tilesets, archive.info().tilesets);
+        assert_eq!(source.tilesets(), archive.tilesets());
     }
 
     #[test]

@@ -327,8 +327,7 @@ mod tests {
         let (data, source) = open(&dir);
         assert_eq!(ids(&data), [1, 2]);
         let tiles = data
-            .info()
-            .tilesets
+            .tilesets()
             .iter()
             .map(|held| held.tiles)
             .collect::<Vec<_>>();
@@ -359,7 +358,7 @@ mod tests {
         let dir = folder(&[("14/1/2.mvt", tile("image", &[1])), ("14/1/3.mvt", broken)]);
         let (data, _) = open(&dir);
         assert_eq!(ids(&data), [1]);
-        let failed = &data.info().tilesets[0].failed;
+        let failed = &data.tilesets()[0].failed;
         assert_eq!(failed[0].tile.to_string(), "14/1/3");
         assert!(!failed[0].reason.is_empty());
     }
@@ -418,8 +417,8 @@ mod tests {
         }
         let (data, source) = read(Path::new(path), &|_| ()).unwrap();
         assert_eq!(source.left_out, 0);
-        assert_eq!(data.info().images, 10_231 + 31_261 + 8_695);
+        assert_eq!(data.info().unwrap().images, 10_231 + 31_261 + 8_695);
         let sequences = data.sequences(&SequenceQuery::default()).unwrap();
-        assert_eq!(sequences.len() as u64, data.info().sequences);
+        assert_eq!(sequences.len() as u64, data.info().unwrap().sequences);
     }
 }

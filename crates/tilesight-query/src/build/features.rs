@@ -4,7 +4,7 @@ use super::images::positions_of_ranks;
 use super::part::{Part, RawFeature};
 use super::{checked_count, sorted_texts};
 use crate::error::Error;
-use crate::features::{FeatureColumns, Features, pack};
+use crate::features::{FeatureColumns, FeatureIdOrder, Features, pack};
 use crate::images::{NONE, flag};
 use crate::index::{Ranked, sort_spatially};
 use crate::query::FeatureKind;
@@ -27,11 +27,15 @@ pub(super) fn build(parts: &[Part]) -> Result<Features, Error> {
     let kept = once_each(all);
     let mut order = ranked(&kept);
     sort_spatially(&mut order);
-    let columns = columns(order.iter().map(|row| &kept[row.rank as usize]));
+    let rows: Vec<_> = order.iter().map(|row| &kept[row.rank as usize]).collect();
+    let columns = columns_of(&rows);
     Ok(Features {
         tree: pack(&columns),
-        by_id: positions_of_ranks(&order),
-        columns,
+        id_order: FeatureIdOrder {
+            row: positions_of_ranks(&order).into(),
+        }
+        .into(),
+        table: columns.into(),
         values,
     })
 }
@@ -58,21 +62,31 @@ fn ranked(kept: &[RawFeature]) -> Vec<Ranked> {
     (0..).zip(kept).map(at).collect()
 }
 
-fn columns<'a>(features: impl Iterator<Item = &'a RawFeature>) -> FeatureColumns {
-    let mut columns = FeatureColumns::default();
-    for feature in features {
-        columns.x.push(feature.point.x);
-        columns.y.push(feature.point.y);
-        columns.id.push(feature.id);
-        columns.value.push(feature.value);
-        columns.first_seen_at_ms.push(feature.first_seen_at_ms);
-        columns.last_seen_at_ms.push(feature.last_seen_at_ms);
-        columns.is_sign.push(is_sign(feature));
-        columns.flags.push(if feature.id_is_exact {
-            0
-        } else {
-            flag::INEXACT_ID
-        });
+fn columns_of(features: &[&RawFeature]) -> FeatureColumns {
+    let each = features.iter();
+    FeatureColumns {
+        x: each.clone().map(|feature| feature.point.x).collect(),
+        y: each.clone().map(|feature| feature.point.y).collect(),
+        id: each.clone().map(|feature| feature.id).collect(),
+        value: each.clone().map(|feature| feature.value).collect(),
+        first_seen_at_ms: each
+            .clone()
+            .map(|feature| feature.first_seen_at_ms)
+            .collect(),
+        last_seen_at_ms: each
+            .clone()
+            .map(|feature| feature.last_seen_at_ms)
+            .collect(),
+        flags: each.map(|feature| flags_of(feature)).collect(),
     }
-    columns
+}
+
+fn flags_of(feature: &RawFeature) -> u8 {
+    let sign = if is_sign(feature) { flag::SIGN } else { 0 };
+    let inexact = if feature.id_is_exact {
+        0
+    } else {
+        flag::INEXACT_ID
+    };
+    sign | inexact
 }

@@ -42,7 +42,7 @@ pub fn build(parts: Vec<Part>, holdings: &[Holding]) -> Result<Dataset, Error> {
     let features = features::build(&parts)?;
     let overview_points = parts.iter().map(|part| part.overview_points).sum();
     let images = images::build(parts, numbers)?;
-    let sequences = sequences::build(&images, &lines, &coverage)?;
+    let sequences = sequences::build(&images, &lines, &coverage);
     Ok(Dataset {
         images,
         sequences,

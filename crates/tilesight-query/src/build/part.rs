@@ -65,6 +65,22 @@ pub(super) struct RawImages {
     pub(super) flags: Vec<u8>,
 }
 
+impl RawImages {
+    pub(super) fn with_capacity(rows: usize) -> Self {
+        Self {
+            x: Vec::with_capacity(rows),
+            y: Vec::with_capacity(rows),
+            id: Vec::with_capacity(rows),
+            captured_at_ms: Vec::with_capacity(rows),
+            compass_angle_deg: Vec::with_capacity(rows),
+            sequence: Vec::with_capacity(rows),
+            organization: Vec::with_capacity(rows),
+            creator: Vec::with_capacity(rows),
+            flags: Vec::with_capacity(rows),
+        }
+    }
+}
+
 /// Sequence features with their runs of vertices.
 #[derive(Debug, Default)]
 pub(super) struct RawLines {

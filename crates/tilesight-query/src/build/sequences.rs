@@ -9,10 +9,10 @@ use super::{Numbers, PartNumbers, checked_count};
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::images::{Images, NONE, UNKNOWN_MS};
-use crate::index::{PackedTree, Ranked, sort_spatially, union_box};
+use crate::index::{Ranked, sort_spatially, union_box};
 use crate::schema::{DATA_ZOOM, SEQUENCE_MIN_ZOOM};
 use crate::sequence::line::{Place, Run, Vertices, lines_of};
-use crate::sequence::{Lines, SequenceFacts, Sequences};
+use crate::sequence::{SequenceFacts, Sequences, SequencesWriter};
 
 /// Sequence features of all parts, ordered by sequence, with the dataset's numbers.
 pub(super) struct RawPieces {
@@ -89,31 +89,29 @@ impl RawPieces {
 }
 
 /// Groups images into sequences and stitches their lines.
-pub(super) fn build(
-    images: &Images,
-    pieces: &RawPieces,
-    coverage: &Coverage,
-) -> Result<Sequences, Error> {
+pub(super) fn build(images: &Images, pieces: &RawPieces, coverage: &Coverage) -> Sequences {
     let count = images.sequence_ids.len();
-    let (row_starts, mut rows) = rows_by_sequence(&images.columns.sequence, count);
-    sort_by_capture(images, &row_starts, &mut rows);
-    let drafts: Vec<Draft> = (0..count)
-        .into_par_iter()
-        .map(|sequence| {
-            let rows = &rows[row_starts[sequence] as usize..row_starts[sequence + 1] as usize];
-            Draft::new(images, rows, pieces, sequence as u32, coverage)
-        })
+    let sequence_of_row: Vec<u32> = (0..images.len() as u32)
+        .map(|row| images.group(row).sequence)
         .collect();
-    checked_count(drafts.iter().map(Draft::vertices).sum())?;
-    let (by_place, tree) = pack(&drafts);
-    Ok(Sequences {
-        row_starts,
-        rows,
-        facts: drafts.iter().map(|draft| draft.facts).collect(),
-        lines: Lines::collect(drafts.iter().map(|draft| draft.parts.as_slice())),
-        by_place,
-        tree,
-    })
+    let (row_starts, mut rows) = rows_by_sequence(&sequence_of_row, count);
+    sort_by_capture(images, &row_starts, &mut rows);
+    let rows_of = |i: usize| &rows[row_starts[i] as usize..row_starts[i + 1] as usize];
+    let mut writer = SequencesWriter::default();
+    let mut places = Vec::with_capacity(count);
+    // Some at a time, so that no more than these are there twice.
+    for first in (0..count).step_by(DRAFTS) {
+        let drafts: Vec<Draft> = (first..(first + DRAFTS).min(count))
+            .into_par_iter()
+            .map(|i| Draft::new(images, rows_of(i), pieces, i as u32, coverage))
+            .collect();
+        for draft in drafts {
+            places.push(draft.bounds);
+            writer.push(draft.facts, &draft.images, &draft.parts);
+        }
+    }
+    let (order, boxes) = spatial_order(&places);
+    writer.finish(order, boxes, images.len())
 }
 
 /// Rows grouped by sequence, ascending: where each group starts, and the rows.
@@ -139,9 +137,9 @@ fn rows_by_sequence(sequence_of_row: &[u32], count: usize) -> (Vec<u32>, Vec<u32
 
 /// Orders the rows of each sequence by (capture time, id), unknown times last.
 fn sort_by_capture(images: &Images, row_starts: &[u32], rows: &mut [u32]) {
-    let columns = &images.columns;
+    let columns = images.columns();
     let key = |row: u32| {
-        let time = columns.captured_at_ms[row as usize];
+        let time = columns.time_ms(row as usize);
         (time == UNKNOWN_MS, time, columns.id[row as usize])
     };
     let mut groups = Vec::with_capacity(row_starts.len());
@@ -156,9 +154,13 @@ fn sort_by_capture(images: &Images, row_starts: &[u32], rows: &mut [u32]) {
         .for_each(|group| group.sort_by_cached_key(|&row| key(row)));
 }
 
+/// Sequences that are made at a time.
+const DRAFTS: usize = 1 << 14;
+
 /// A sequence before its columns are joined with the others'.
 struct Draft {
     facts: SequenceFacts,
+    images: Vec<(u32, GridPoint)>,
     parts: Vec<Vec<GridPoint>>,
     /// Around the images and the line; none where there is neither.
     bounds: Option<GridBox>,
@@ -175,7 +177,7 @@ impl Draft {
         let pieces = all.of_sequence(sequence);
         let points: Vec<_> = rows
             .iter()
-            .map(|&row| images.columns.point(row as usize))
+            .map(|&row| images.columns().point(row as usize))
             .map(Place::of)
             .collect();
         let runs: Vec<_> = pieces
@@ -188,12 +190,13 @@ impl Draft {
         Self {
             facts: facts_of(images, rows, pieces),
             bounds: bounds(&points, &parts),
+            images: rows
+                .iter()
+                .copied()
+                .zip(points.iter().map(|place| place.point))
+                .collect(),
             parts,
         }
-    }
-
-    fn vertices(&self) -> usize {
-        self.parts.iter().map(Vec::len).sum()
     }
 }
 
@@ -215,17 +218,16 @@ fn most_detailed<'a>(tile: TileId, (xs, ys): Vertices<'a>, coverage: &Coverage) 
 }
 
 fn facts_of(images: &Images, rows: &[u32], pieces: &[RawPiece]) -> SequenceFacts {
-    let columns = &images.columns;
+    let columns = images.columns();
     let mut facts = SequenceFacts::UNKNOWN;
     for &row in rows {
-        let row = row as usize;
-        let time = columns.captured_at_ms[row];
+        let group = images.group(row);
         facts.add(
-            columns.flags[row],
-            columns.organization[row],
-            columns.creator[row],
+            columns.flags[row as usize],
+            group.organization,
+            group.creator,
         );
-        facts.add_time(time);
+        facts.add_time(columns.time_ms(row as usize));
     }
     for piece in pieces {
         facts.add(piece.flags, piece.organization, piece.creator);
@@ -242,12 +244,12 @@ fn bounds(points: &[Place], parts: &[Vec<GridPoint>]) -> Option<GridBox> {
     all.map(GridBox::at).reduce(union_box)
 }
 
-/// Packs the tree over the sequences that lie anywhere, in spatial order of their centres.
-fn pack(drafts: &[Draft]) -> (Vec<u32>, PackedTree<()>) {
+/// The sequences that lie anywhere in spatial order of their centres, and the box of each.
+fn spatial_order(places: &[Option<GridBox>]) -> (Vec<u32>, Vec<GridBox>) {
     let mut order: Vec<Ranked> = (0..)
-        .zip(drafts)
-        .filter_map(|(rank, draft)| {
-            let b = draft.bounds?;
+        .zip(places)
+        .filter_map(|(rank, place)| {
+            let b = (*place)?;
             let (x, y) = (
                 u32::midpoint(b.min_x, b.max_x),
                 u32::midpoint(b.min_y, b.max_y),
@@ -256,12 +258,8 @@ fn pack(drafts: &[Draft]) -> (Vec<u32>, PackedTree<()>) {
         })
         .collect();
     sort_spatially(&mut order);
-    let by_place: Vec<u32> = order.iter().map(|row| row.rank).collect();
-    let boxes: Vec<_> = by_place
-        .iter()
-        .filter_map(|&i| Some((drafts[i as usize].bounds?, ())))
-        .collect();
-    (by_place, PackedTree::new(boxes.into_iter()))
+    let boxed = |row: &Ranked| Some((row.rank, places[row.rank as usize]?));
+    order.iter().filter_map(boxed).unzip()
 }
 
 impl Place {

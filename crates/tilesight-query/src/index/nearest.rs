@@ -16,6 +16,8 @@ use tilesight_tile::{EARTH_RADIUS_M, GridBox, GridPoint, LonLat, haversine_m};
 use super::search::{Match, RowFilter, bits, mask_of};
 use super::tree::{BoxGroup, PackedTree, Summary};
 use super::{FANOUT, LEAF_ROWS};
+use crate::error::Error;
+use crate::storage::Touch;
 
 /// Grid units in a radian of longitude.
 const UNITS_PER_RADIAN: f64 = 4_294_967_296.0 / TAU;
@@ -244,9 +246,21 @@ pub(crate) struct Points<'a> {
     pub(crate) xs: &'a [u32],
     pub(crate) ys: &'a [u32],
     pub(crate) ids: &'a [i64],
+    /// The table they are columns of.
+    pub(crate) table: &'a dyn Touch,
 }
 
 impl Points<'_> {
+    /// Makes sure that some rows may be read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when they lie in a damaged block of a file.
+    #[inline]
+    pub(crate) fn touch(&self, rows: Range<usize>) -> Result<(), Error> {
+        self.table.touch(rows)
+    }
+
     pub(crate) fn at(&self, row: u32) -> GridPoint {
         GridPoint {
             x: self.xs[row as usize],
@@ -264,11 +278,13 @@ pub(crate) fn nearest<S: Summary>(
     k: usize,
     radius_m: f64,
     filter: &impl RowFilter<S>,
-) -> Vec<Hit> {
+) -> Result<Vec<Hit>, Error> {
     let may_pass = |summary: &S| filter.classify(summary) != Match::None;
     nearest_entries(tree, target, k, radius_m, may_pass, |leaf, best| {
         let rows = leaf * LEAF_ROWS..((leaf + 1) * LEAF_ROWS).min(points.xs.len());
+        points.touch(rows.clone())?;
         best.take_rows(points, rows, filter);
+        Ok(())
     })
 }
 
@@ -280,22 +296,22 @@ pub(crate) fn nearest_entries<S: Summary>(
     k: usize,
     radius_m: f64,
     may_pass: impl Fn(&S) -> bool,
-    mut take: impl FnMut(usize, &mut Best<'_>),
-) -> Vec<Hit> {
+    mut take: impl FnMut(usize, &mut Best<'_>) -> Result<(), Error>,
+) -> Result<Vec<Hit>, Error> {
     let mut best = Best::new(target, k, radius_m);
     let mut open = Frontier::new();
-    open.push_group(tree, target, tree.height() - 1, 0, best.outside);
+    open.push_group(tree, target, tree.height() - 1, 0, best.outside)?;
     while let Some((level, node)) = open.pop_within(best.outside) {
         if best.is_beyond(&tree.bounds(level, node)) || !may_pass(tree.summary(level, node)) {
             continue;
         }
         if level > 0 {
-            open.push_group(tree, target, level - 1, node, best.outside);
+            open.push_group(tree, target, level - 1, node, best.outside)?;
         } else {
-            take(node, &mut best);
+            take(node, &mut best)?;
         }
     }
-    best.into_hits()
+    Ok(best.into_hits())
 }
 
 /// The nodes still to be looked at, nearest on the plane first.
@@ -318,8 +334,8 @@ impl Frontier {
         level: usize,
         group: usize,
         outside: f64,
-    ) {
-        let boxes: BoxGroup<'_> = tree.group(level, group);
+    ) -> Result<(), Error> {
+        let boxes: BoxGroup<'_> = tree.group(level, group)?;
         for i in 0..tree.nodes_in_group(level, group) {
             let distance = target.planar_squared_to(&boxes.get(i));
             if distance <= outside {
@@ -329,6 +345,7 @@ impl Frontier {
                     .push(Reverse((distance.to_bits(), level as u32, node)));
             }
         }
+        Ok(())
     }
 
     fn pop_within(&mut self, outside: f64) -> Option<(usize, usize)> {

@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use tilesight_tile::GridBox;
 
+use super::nearest::Points;
 use super::tree::{BoxGroup, PackedTree, Summary, Verdicts};
 use super::{FANOUT, LEAF_ROWS};
+use crate::error::Error;
 
 /// A place, as the tree asks for it.
 ///
@@ -102,18 +104,21 @@ impl Iterator for Bits {
 
 /// Hands every row that lies in `shape` and passes `filter` to `sink`.
 ///
-/// `xs` and `ys` are the positions of the rows, in blocks of [`LEAF_ROWS`] as `tree` has them.
+/// `points` are the rows in blocks of [`LEAF_ROWS`] as `tree` has them.
+///
+/// # Errors
+///
+/// [`Error::Damaged`] when a node or a row that was needed lies in a damaged block of a file.
 pub(crate) fn search<S: Summary>(
     tree: &PackedTree<S>,
-    (xs, ys): (&[u32], &[u32]),
+    points: Points<'_>,
     shape: &impl Shape,
     filter: &impl RowFilter<S>,
     sink: &mut impl Sink,
-) {
+) -> Result<(), Error> {
     let mut search = Search {
         tree,
-        xs,
-        ys,
+        points,
         shape,
         filter,
         sink,
@@ -125,13 +130,12 @@ pub(crate) fn search<S: Summary>(
             shape: true,
             filter: true,
         },
-    );
+    )
 }
 
 struct Search<'a, S, P, F, K> {
     tree: &'a PackedTree<S>,
-    xs: &'a [u32],
-    ys: &'a [u32],
+    points: Points<'a>,
     shape: &'a P,
     filter: &'a F,
     sink: &'a mut K,
@@ -145,9 +149,10 @@ struct Open {
 }
 
 impl<S: Summary, P: Shape, F: RowFilter<S>, K: Sink> Search<'_, S, P, F, K> {
-    fn visit(&mut self, level: usize, group: usize, open: Open) {
+    fn visit(&mut self, level: usize, group: usize, open: Open) -> Result<(), Error> {
+        let boxes = self.tree.group(level, group)?;
         let verdicts = if open.shape {
-            self.shape.classify(&self.tree.group(level, group))
+            self.shape.classify(&boxes)
         } else {
             Verdicts {
                 meets: u16::MAX,
@@ -166,36 +171,41 @@ impl<S: Summary, P: Shape, F: RowFilter<S>, K: Sink> Search<'_, S, P, F, K> {
                     shape: !inside,
                     ..open
                 },
-            );
+            )?;
         }
+        Ok(())
     }
 
-    fn enter(&mut self, level: usize, node: usize, mut open: Open) {
+    fn enter(&mut self, level: usize, node: usize, mut open: Open) -> Result<(), Error> {
         if open.filter {
             match self.filter.classify(self.tree.summary(level, node)) {
-                Match::None => return,
+                Match::None => return Ok(()),
                 Match::Some => {}
                 Match::All => open.filter = false,
             }
         }
         if !open.shape && !open.filter {
             self.sink.range(self.rows(level, node));
+            Ok(())
         } else if level == 0 {
-            self.leaf(node, open);
+            self.leaf(node, open)
         } else {
-            self.visit(level - 1, node, open);
+            self.visit(level - 1, node, open)
         }
     }
 
-    fn leaf(&mut self, leaf: usize, open: Open) {
+    fn leaf(&mut self, leaf: usize, open: Open) -> Result<(), Error> {
         let rows = self.rows(0, leaf);
         let range = rows.start as usize..rows.end as usize;
+        self.points.touch(range.clone())?;
         let mut mask = u64::MAX >> (LEAF_ROWS - range.len());
         if open.shape {
             let bounds = self.tree.bounds(0, leaf);
-            mask &= self
-                .shape
-                .mask(&bounds, &self.xs[range.clone()], &self.ys[range.clone()]);
+            mask &= self.shape.mask(
+                &bounds,
+                &self.points.xs[range.clone()],
+                &self.points.ys[range.clone()],
+            );
         }
         if open.filter && mask != 0 {
             mask &= self.filter.mask(range);
@@ -203,11 +213,12 @@ impl<S: Summary, P: Shape, F: RowFilter<S>, K: Sink> Search<'_, S, P, F, K> {
         if mask != 0 {
             self.sink.block(rows.start, mask);
         }
+        Ok(())
     }
 
     fn rows(&self, level: usize, node: usize) -> Range<u32> {
         let leaves = self.tree.entries(level, node);
-        (leaves.start * LEAF_ROWS) as u32..(leaves.end * LEAF_ROWS).min(self.xs.len()) as u32
+        (leaves.start * LEAF_ROWS) as u32..(leaves.end * LEAF_ROWS).min(self.points.xs.len()) as u32
     }
 }
 

@@ -2,18 +2,23 @@
 
 use std::ops::Range;
 
+use bytemuck::Pod;
 use tilesight_tile::GridBox;
 
 use super::FANOUT;
+use crate::error::Error;
+use crate::storage::{
+    Column, ColumnReader, Columns, Damage, FileReader, FileWriter, Limits, Sound, Table, Touch,
+    bytes_of,
+};
 
 /// What is true of every row below a node.
-pub(crate) trait Summary: Copy + Send + Sync {
+pub(crate) trait Summary: Pod + Send + Sync {
+    /// What the levels of such a tree are called in a file.
+    const TABLE: &'static str;
+
     /// What is true of the rows below either.
     fn union(self, other: Self) -> Self;
-}
-
-impl Summary for () {
-    fn union(self, (): Self) -> Self {}
 }
 
 /// Boxes and summaries of entries packed `FANOUT` to a node, level by level.
@@ -21,22 +26,19 @@ impl Summary for () {
 /// An entry is a block of rows in a tree over points, one sequence in a tree over sequences.
 #[derive(Debug, Clone)]
 pub(crate) struct PackedTree<S> {
-    levels: Vec<Level<S>>,
+    entries: usize,
+    levels: Vec<Table<Nodes<S>>>,
 }
 
+/// The nodes of a level as columns, padded to whole groups of siblings with boxes that meet
+/// nothing.
 #[derive(Debug, Clone)]
-struct Level<S> {
-    boxes: Boxes,
-    summaries: Vec<S>,
-}
-
-/// Boxes as columns, padded to whole groups with boxes that meet nothing.
-#[derive(Debug, Clone, Default)]
-struct Boxes {
-    min_x: Vec<u32>,
-    min_y: Vec<u32>,
-    max_x: Vec<u32>,
-    max_y: Vec<u32>,
+pub(crate) struct Nodes<S> {
+    min_x: Column<u32>,
+    min_y: Column<u32>,
+    max_x: Column<u32>,
+    max_y: Column<u32>,
+    summaries: Column<S>,
 }
 
 /// The boxes of sixteen sibling nodes.
@@ -58,14 +60,59 @@ pub(crate) struct Verdicts {
 impl<S: Summary> PackedTree<S> {
     /// Builds the tree over entries in their order.
     pub(crate) fn new(entries: impl ExactSizeIterator<Item = (GridBox, S)>) -> Self {
-        let mut levels = vec![Level::of(entries)];
-        while let Some(top) = levels.last()
-            && top.summaries.len() > FANOUT
-        {
-            let parents: Vec<_> = top.parents().collect();
-            levels.push(Level::of(parents.into_iter()));
+        let count = entries.len();
+        let mut levels = vec![Nodes::of(entries)];
+        let mut below = count;
+        for nodes in levels_above(count) {
+            let parents = levels[levels.len() - 1].parents(below);
+            levels.push(Nodes::of(parents.into_iter()));
+            below = nodes;
         }
-        Self { levels }
+        Self {
+            entries: count,
+            levels: levels.into_iter().map(Table::from).collect(),
+        }
+    }
+
+    /// The tree over `entries` entries that a file holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Damage::Table`] when a level is not there, or has not as many nodes as it should.
+    pub(crate) fn open(file: &FileReader, entries: usize) -> Result<Self, Damage> {
+        let levels = std::iter::once(entries)
+            .chain(levels_above(entries))
+            .zip(0..);
+        let open = |(nodes, level)| {
+            let table: Table<Nodes<S>> = file.table(level)?;
+            let problem = "has another number of nodes than its rows need";
+            let damage = || Damage::Table {
+                table: S::TABLE.to_owned(),
+                problem,
+            };
+            (table.len() == padded(nodes))
+                .then_some(table)
+                .ok_or_else(damage)
+        };
+        Ok(Self {
+            entries,
+            levels: levels.map(open).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Writes the levels, entries first.
+    pub(crate) fn write<W: std::io::Write + std::io::Seek>(
+        &self,
+        file: &mut FileWriter<W>,
+    ) -> std::io::Result<()> {
+        (0..)
+            .zip(&self.levels)
+            .try_for_each(|(i, level)| file.table(i, level.columns()))
+    }
+
+    /// The blocks of a file's nodes that are not what was written.
+    pub(crate) fn damaged(&self) -> impl Iterator<Item = Damage> {
+        self.levels.iter().flat_map(Table::damaged)
     }
 
     /// How many levels there are; entries are level 0.
@@ -73,102 +120,106 @@ impl<S: Summary> PackedTree<S> {
         self.levels.len()
     }
 
-    /// Number of entries.
-    pub(crate) fn len(&self) -> usize {
-        self.levels[0].summaries.len()
-    }
-
     /// How many nodes a group of siblings has: [`FANOUT`], or fewer in the last one.
     pub(crate) fn nodes_in_group(&self, level: usize, group: usize) -> usize {
-        self.levels[level]
-            .summaries
-            .len()
-            .saturating_sub(group * FANOUT)
-            .min(FANOUT)
+        let nodes = self.entries.div_ceil(FANOUT.pow(level as u32));
+        nodes.saturating_sub(group * FANOUT).min(FANOUT)
     }
 
-    /// The boxes of one group of siblings.
-    pub(crate) fn group(&self, level: usize, group: usize) -> BoxGroup<'_> {
-        self.levels[level].boxes.group(group)
+    /// The boxes of one group of siblings, whose summaries may be read from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when they lie in a damaged block of a file.
+    #[inline]
+    pub(crate) fn group(&self, level: usize, group: usize) -> Result<BoxGroup<'_>, Error> {
+        let level = &self.levels[level];
+        level.touch(group * FANOUT..(group + 1) * FANOUT)?;
+        Ok(level.columns().group(group))
     }
 
-    /// The box of one node.
+    /// The box of one node, of a [`group`](Self::group) that was asked for before.
     pub(crate) fn bounds(&self, level: usize, node: usize) -> GridBox {
-        self.levels[level].boxes.get(node)
+        self.levels[level].columns().get(node)
     }
 
-    /// What is true of every row below one node.
+    /// What is true of every row below one node, of a [`group`](Self::group) that was asked for
+    /// before.
     pub(crate) fn summary(&self, level: usize, node: usize) -> &S {
-        &self.levels[level].summaries[node]
+        &self.levels[level].columns().summaries[node]
     }
 
     /// The entries below one node.
     pub(crate) fn entries(&self, level: usize, node: usize) -> Range<usize> {
         let width = FANOUT.pow(level as u32);
-        node * width..((node + 1) * width).min(self.len())
+        node * width..((node + 1) * width).min(self.entries)
     }
 
     /// The box around everything; none of nothing.
-    pub(crate) fn total_bounds(&self) -> Option<GridBox> {
-        let top = self.levels.last()?;
-        (0..top.summaries.len())
-            .map(|node| top.boxes.get(node))
-            .reduce(union_box)
+    ///
+    /// # Errors
+    ///
+    /// As [`group`](Self::group).
+    pub(crate) fn total_bounds(&self) -> Result<Option<GridBox>, Error> {
+        let top = self.height() - 1;
+        let boxes = self.group(top, 0)?;
+        Ok((0..self.nodes_in_group(top, 0))
+            .map(|i| boxes.get(i))
+            .reduce(union_box))
     }
 }
 
-impl<S: Summary> Level<S> {
+/// How many nodes each level above the entries has, up to the one that is a single group.
+fn levels_above(entries: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(entries), |&nodes| {
+        (nodes > FANOUT).then(|| nodes.div_ceil(FANOUT))
+    })
+    .skip(1)
+}
+
+/// At least one group, so that an empty tree has a root to look at.
+fn padded(nodes: usize) -> usize {
+    nodes.next_multiple_of(FANOUT).max(FANOUT)
+}
+
+impl<S: Summary> Nodes<S> {
     fn of(nodes: impl ExactSizeIterator<Item = (GridBox, S)>) -> Self {
-        let mut boxes = Boxes::with_capacity(nodes.len().next_multiple_of(FANOUT));
-        let mut summaries = Vec::with_capacity(nodes.len());
-        for (bounds, summary) in nodes {
-            boxes.push(bounds);
-            summaries.push(summary);
+        let len = padded(nodes.len());
+        let nothing = GridBox {
+            min_x: u32::MAX,
+            min_y: u32::MAX,
+            max_x: 0,
+            max_y: 0,
+        };
+        let padding = std::iter::repeat((nothing, S::zeroed()));
+        let mut columns = (vec![], vec![], vec![], vec![], vec![]);
+        columns.0.reserve_exact(len);
+        for (bounds, summary) in nodes.chain(padding).take(len) {
+            columns.0.push(bounds.min_x);
+            columns.1.push(bounds.min_y);
+            columns.2.push(bounds.max_x);
+            columns.3.push(bounds.max_y);
+            columns.4.push(summary);
         }
-        boxes.pad();
-        Self { boxes, summaries }
-    }
-
-    fn parents(&self) -> impl Iterator<Item = (GridBox, S)> {
-        self.summaries
-            .chunks(FANOUT)
-            .enumerate()
-            .filter_map(|(parent, summaries)| {
-                let first = parent * FANOUT;
-                let boxes = (first..first + summaries.len()).map(|node| self.boxes.get(node));
-                Some((
-                    boxes.reduce(union_box)?,
-                    summaries.iter().copied().reduce(S::union)?,
-                ))
-            })
-    }
-}
-
-impl Boxes {
-    fn with_capacity(n: usize) -> Self {
-        let column = || Vec::with_capacity(n);
+        let (min_x, min_y, max_x, max_y, summaries) = columns;
         Self {
-            min_x: column(),
-            min_y: column(),
-            max_x: column(),
-            max_y: column(),
+            min_x: min_x.into(),
+            min_y: min_y.into(),
+            max_x: max_x.into(),
+            max_y: max_y.into(),
+            summaries: summaries.into(),
         }
     }
 
-    fn push(&mut self, bounds: GridBox) {
-        self.min_x.push(bounds.min_x);
-        self.min_y.push(bounds.min_y);
-        self.max_x.push(bounds.max_x);
-        self.max_y.push(bounds.max_y);
-    }
-
-    fn pad(&mut self) {
-        // At least one group, so that an empty tree has a root to look at.
-        let len = self.min_x.len().next_multiple_of(FANOUT).max(FANOUT);
-        self.min_x.resize(len, u32::MAX);
-        self.min_y.resize(len, u32::MAX);
-        self.max_x.resize(len, 0);
-        self.max_y.resize(len, 0);
+    /// The nodes above these, of which the first `count` are no padding.
+    fn parents(&self, count: usize) -> Vec<(GridBox, S)> {
+        let parent = |first: usize| {
+            let children = first..(first + FANOUT).min(count);
+            let boxes = children.clone().map(|node| self.get(node));
+            let summaries = self.summaries[children].iter().copied();
+            Some((boxes.reduce(union_box)?, summaries.reduce(S::union)?))
+        };
+        (0..count).step_by(FANOUT).filter_map(parent).collect()
     }
 
     fn get(&self, i: usize) -> GridBox {
@@ -190,6 +241,49 @@ impl Boxes {
     }
 }
 
+impl<S: Summary> Columns for Nodes<S> {
+    const NAME: &'static str = S::TABLE;
+    const BLOCK_ROWS: usize = FANOUT * FANOUT;
+
+    fn len(&self) -> usize {
+        self.min_x.len()
+    }
+
+    fn widths() -> Vec<usize> {
+        let mut widths = vec![size_of::<u32>(); 4];
+        widths.extend((size_of::<S>() > 0).then_some(size_of::<S>()));
+        widths
+    }
+
+    fn bytes(&self, rows: Range<usize>) -> Vec<&[u8]> {
+        let edges = [&self.min_x, &self.min_y, &self.max_x, &self.max_y];
+        let mut bytes: Vec<_> = edges.map(|edge| bytes_of(edge, rows.clone())).into();
+        bytes.extend((size_of::<S>() > 0).then(|| bytes_of(&self.summaries, rows)));
+        bytes
+    }
+
+    fn open(reader: &mut ColumnReader<'_>) -> Result<Self, Damage> {
+        let summaries = |reader: &mut ColumnReader<'_>| match size_of::<S>() {
+            0 => Ok(vec![S::zeroed(); reader.rows()].into()),
+            _ => reader.column(),
+        };
+        Ok(Self {
+            min_x: reader.column()?,
+            min_y: reader.column()?,
+            max_x: reader.column()?,
+            max_y: reader.column()?,
+            summaries: summaries(reader)?,
+        })
+    }
+}
+
+impl<S> Sound for Nodes<S> {
+    /// Boxes may be inside out, as padding is: they meet nothing.
+    fn is_sound(&self, _: Range<usize>, _: &Limits) -> bool {
+        true
+    }
+}
+
 fn sixteen(column: &[u32], group: usize) -> &[u32; FANOUT] {
     &column.as_chunks::<FANOUT>().0[group]
 }
@@ -202,6 +296,43 @@ impl BoxGroup<'_> {
             min_y: self.min_y[i],
             max_x: self.max_x[i],
             max_y: self.max_y[i],
+        }
+    }
+}
+
+/// Up to sixteen boxes that lie in no tree; the rest meet nothing.
+pub(crate) struct BoxArray {
+    min_x: [u32; FANOUT],
+    min_y: [u32; FANOUT],
+    max_x: [u32; FANOUT],
+    max_y: [u32; FANOUT],
+}
+
+impl BoxArray {
+    /// Takes the first sixteen boxes.
+    pub(crate) fn of(boxes: impl Iterator<Item = GridBox>) -> Self {
+        let (most, least) = ([u32::MAX; FANOUT], [0; FANOUT]);
+        let mut array = Self {
+            min_x: most,
+            min_y: most,
+            max_x: least,
+            max_y: least,
+        };
+        for (i, bounds) in boxes.take(FANOUT).enumerate() {
+            array.min_x[i] = bounds.min_x;
+            array.min_y[i] = bounds.min_y;
+            array.max_x[i] = bounds.max_x;
+            array.max_y[i] = bounds.max_y;
+        }
+        array
+    }
+
+    pub(crate) const fn group(&self) -> BoxGroup<'_> {
+        BoxGroup {
+            min_x: &self.min_x,
+            min_y: &self.min_y,
+            max_x: &self.max_x,
+            max_y: &self.max_y,
         }
     }
 }
@@ -245,7 +376,7 @@ mod tests {
             max_y: 1000 - i,
         };
         let tree = PackedTree::new((0..300).map(|i| (at(i), ())));
-        assert_eq!((tree.len(), tree.height()), (300, 3));
+        assert_eq!(tree.height(), 3);
         for level in 0..tree.height() {
             for entry in tree.entries(level, 1) {
                 assert!(tree.bounds(level, 1).covers(&tree.bounds(0, entry)));
@@ -253,7 +384,7 @@ mod tests {
         }
         assert_eq!(tree.entries(2, 1), 256..300);
         assert_eq!(
-            tree.total_bounds(),
+            tree.total_bounds().unwrap(),
             Some(GridBox {
                 min_x: 0,
                 min_y: 701,
@@ -266,6 +397,6 @@ mod tests {
     #[test]
     fn a_tree_of_nothing_has_no_bounds() {
         let tree = PackedTree::<()>::new(std::iter::empty());
-        assert_eq!((tree.len(), tree.total_bounds()), (0, None));
+        assert_eq!(tree.total_bounds(), Ok(None));
     }
 }

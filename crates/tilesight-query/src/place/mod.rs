@@ -15,6 +15,7 @@ pub(crate) use region::RegionShape;
 use tilesight_tile::{GridBox, GridPoint};
 
 use crate::answer::{Answer, RowSet};
+use crate::error::Error;
 use crate::index::{
     Anywhere, Hit, PackedTree, Points, RowFilter, Shape, Sink, Summary, Target, nearest, search,
 };
@@ -41,22 +42,22 @@ impl<S: Summary> Table<'_, S> {
         place: &PreparedPlace<'_>,
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
-    ) -> Answer {
-        match place {
+    ) -> Result<Answer, Error> {
+        Ok(match place {
             PreparedPlace::Circle {
                 target, radius_m, ..
-            } => Answer::Hits(self.within(target, *radius_m, filter, candidates)),
+            } => Answer::Hits(self.within(target, *radius_m, filter, candidates)?),
             PreparedPlace::Nearest {
                 target,
                 k,
                 radius_m,
-            } => Answer::Hits(self.nearest(target, *k, *radius_m, filter, candidates)),
+            } => Answer::Hits(self.nearest(target, *k, *radius_m, filter, candidates)?),
             _ => {
                 let mut rows = RowSet::default();
-                self.visit(place, filter, candidates, &mut rows);
+                self.visit(place, filter, candidates, &mut rows)?;
                 Answer::Rows(rows)
             }
-        }
+        })
     }
 
     /// Hands the rows in a place to a sink, ascending; none of the k nearest, which have no
@@ -67,17 +68,17 @@ impl<S: Summary> Table<'_, S> {
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
         sink: &mut impl Sink,
-    ) {
+    ) -> Result<(), Error> {
         match place {
             PreparedPlace::Everywhere => self.visit_shape(&Anywhere, filter, candidates, sink),
             PreparedPlace::Bbox { shape, .. } => self.visit_shape(shape, filter, candidates, sink),
             PreparedPlace::Region { shape, .. } => {
-                self.visit_shape(shape, filter, candidates, sink);
+                self.visit_shape(shape, filter, candidates, sink)
             }
             PreparedPlace::Circle {
                 target, radius_m, ..
             } => self.visit_shape(&Circle::new(target, *radius_m), filter, candidates, sink),
-            PreparedPlace::Nearest { .. } => {}
+            PreparedPlace::Nearest { .. } => Ok(()),
         }
     }
 
@@ -87,23 +88,17 @@ impl<S: Summary> Table<'_, S> {
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
         sink: &mut impl Sink,
-    ) {
+    ) -> Result<(), Error> {
         match candidates {
-            Candidates::All => {
-                search(
-                    self.tree,
-                    (self.points.xs, self.points.ys),
-                    shape,
-                    filter,
-                    sink,
-                );
-            }
+            Candidates::All => search(self.tree, self.points, shape, filter, sink),
             Candidates::Rows(rows) => {
                 for &row in rows {
+                    self.points.touch(row as usize..row as usize + 1)?;
                     if self.contains(shape, row) && passes(filter, row) {
                         sink.range(row..row + 1);
                     }
                 }
+                Ok(())
             }
         }
     }
@@ -125,15 +120,16 @@ impl<S: Summary> Table<'_, S> {
         radius_m: f64,
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
-    ) -> Vec<Hit> {
+    ) -> Result<Vec<Hit>, Error> {
         let mut rows = RowSet::default();
         self.visit_shape(
             &Circle::new(target, radius_m),
             filter,
             candidates,
             &mut rows,
-        );
-        self.ranked(target, rows.iter())
+        )?;
+        rows.touch(self.points.table)?;
+        Ok(self.ranked(target, rows.iter()))
     }
 
     fn nearest(
@@ -143,20 +139,23 @@ impl<S: Summary> Table<'_, S> {
         radius_m: f64,
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
-    ) -> Vec<Hit> {
+    ) -> Result<Vec<Hit>, Error> {
         match candidates {
             Candidates::All => nearest(self.tree, self.points, target, k, radius_m, filter),
             Candidates::Rows(rows) => {
+                for &row in rows {
+                    self.points.touch(row as usize..row as usize + 1)?;
+                }
                 let passing = rows.iter().copied().filter(|&row| passes(filter, row));
                 let mut hits = self.ranked(target, passing);
                 hits.retain(|hit| hit.distance_m <= radius_m);
                 hits.truncate(k);
-                hits
+                Ok(hits)
             }
         }
     }
 
-    /// Orders rows by (distance, id), of features of one id points before signs.
+    /// Orders rows that were touched by (distance, id), of features of one id points before signs.
     pub(crate) fn ranked(&self, target: &Target, rows: impl Iterator<Item = u32>) -> Vec<Hit> {
         // Distances that are not negative order as their bits do; small keys sort faster than hits.
         let distance_bits = |row| target.distance_m(self.points.at(row)).to_bits();

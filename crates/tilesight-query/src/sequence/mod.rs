@@ -1,18 +1,25 @@
 //! Sequences: which images they are, and their lines.
 
+mod chunk;
 pub(crate) mod line;
 mod query;
 mod stitch;
 
 pub use query::{SequenceSelection, Track};
 
+use std::io::{self, Seek, Write};
 use std::ops::Range;
 
 use rayon::prelude::*;
-use tilesight_tile::{GridPoint, haversine_m};
+use tilesight_tile::{GridBox, GridPoint, LonLat, haversine_m};
 
-use crate::images::{NONE, UNKNOWN_MS, flag};
-use crate::index::PackedTree;
+use chunk::{ChunkColumns, ChunkWriter, Chunks};
+
+use crate::date::MAX_KNOWN_MS;
+use crate::error::Error;
+use crate::images::{Images, NONE, UNKNOWN_MS, flag, is_row};
+use crate::index::{PackedTree, Summary};
+use crate::storage::{Damage, FileReader, FileWriter, Limits, Sound, Table, Touch, columns};
 
 /// What is known of a sequence as a whole.
 #[derive(Debug, Clone, Copy)]
@@ -59,113 +66,287 @@ impl SequenceFacts {
     }
 }
 
-/// All sequences, numbered as in the dictionary of their ids.
+columns! {
+    /// One row a sequence, numbered as in the dictionary of their ids.
+    struct SequenceColumns = "sequence", 1024;
+    first_image_chunk: u32,
+    image_count: u32,
+    first_line_chunk: u32,
+    line_chunks: u32,
+    /// [`UNKNOWN_MS`] where unknown; so with the next.
+    first_captured_at_ms: i64,
+    last_captured_at_ms: i64,
+    /// Row in the dictionary, or [`NONE`]; so with the next.
+    organization: u32,
+    creator: u32,
+    flags: u8,
+}
+
+impl SequenceColumns {
+    /// The chunks that hold the rows of a sequence's images.
+    fn image_chunks(&self, sequence: u32) -> Range<usize> {
+        let i = sequence as usize;
+        let first = self.first_image_chunk[i] as usize;
+        first..first + (self.image_count[i] as usize).div_ceil(chunk::LEN)
+    }
+
+    /// The chunks that hold the vertices of a sequence's line.
+    fn line_chunks(&self, sequence: u32) -> Range<usize> {
+        let i = sequence as usize;
+        let first = self.first_line_chunk[i] as usize;
+        first..first + self.line_chunks[i] as usize
+    }
+
+    fn facts(&self, sequence: u32) -> SequenceFacts {
+        let i = sequence as usize;
+        SequenceFacts {
+            first_captured_at_ms: self.first_captured_at_ms[i],
+            last_captured_at_ms: self.last_captured_at_ms[i],
+            flags: self.flags[i],
+            organization: self.organization[i],
+            creator: self.creator[i],
+        }
+    }
+}
+
+impl Sound for SequenceColumns {
+    fn is_sound(&self, mut rows: Range<usize>, limits: &Limits) -> bool {
+        let is_time = |ms: i64| (UNKNOWN_MS..=MAX_KNOWN_MS).contains(&ms);
+        rows.all(|i| {
+            self.image_chunks(i as u32).end <= limits.image_chunks
+                && self.line_chunks(i as u32).end <= limits.line_chunks
+                && is_time(self.first_captured_at_ms[i])
+                && is_time(self.last_captured_at_ms[i])
+                && is_row(self.organization[i], limits.organizations)
+                && is_row(self.creator[i], limits.creators)
+        })
+    }
+}
+
+columns! {
+    /// The sequences that lie anywhere, in the order of the tree's entries.
+    struct PlaceOrder = "sequence order", 4096;
+    sequence: u32,
+}
+
+impl Sound for PlaceOrder {
+    fn is_sound(&self, rows: Range<usize>, limits: &Limits) -> bool {
+        self.sequence[rows]
+            .iter()
+            .all(|&i| (i as usize) < limits.sequences)
+    }
+}
+
+impl Summary for () {
+    const TABLE: &'static str = "sequence node";
+
+    fn union(self, (): Self) -> Self {}
+}
+
+/// Numbers of the tables of [`ChunkColumns`] in a file.
+const IMAGE_CHUNKS: u32 = 0;
+const LINE_CHUNKS: u32 = 1;
+
+/// All sequences.
 #[derive(Debug, Clone)]
 pub(crate) struct Sequences {
-    /// Where the rows of each sequence start, and where the last one's end.
-    pub(crate) row_starts: Vec<u32>,
+    table: Table<SequenceColumns>,
     /// Rows of images, in capture order within a sequence.
-    pub(crate) rows: Vec<u32>,
-    pub(crate) facts: Vec<SequenceFacts>,
-    pub(crate) lines: Lines,
-    /// The sequences that lie anywhere, in the order of the tree's entries.
-    pub(crate) by_place: Vec<u32>,
+    images: Chunks,
+    /// Vertices of lines, parts in capture order within a sequence.
+    lines: Chunks,
+    order: Table<PlaceOrder>,
     pub(crate) tree: PackedTree<()>,
 }
 
 impl Sequences {
-    /// The rows of a sequence's images, in capture order.
-    pub(crate) fn rows(&self, sequence: u32) -> &[u32] {
-        let i = sequence as usize;
-        &self.rows[self.row_starts[i] as usize..self.row_starts[i + 1] as usize]
+    /// How many there are that lie anywhere.
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
     }
 
-    /// Length of all lines in metres.
+    /// The sequences of some entries of the tree.
+    pub(crate) fn at(&self, entries: Range<usize>) -> Result<&[u32], Error> {
+        self.order.touch(entries.clone())?;
+        Ok(&self.order.columns().sequence[entries])
+    }
+
+    /// Makes sure that what is known of a sequence may be read: its line or, without one, where
+    /// its images are.
+    fn touch(&self, sequence: u32, images: &Images) -> Result<(), Error> {
+        let line = self.touched(sequence)?.line_chunks(sequence);
+        if line.is_empty() {
+            return self
+                .rows(sequence)?
+                .into_iter()
+                .try_for_each(|row| images.touch(row));
+        }
+        self.lines.touch(line)
+    }
+
+    /// Makes sure that all may be read.
+    pub(crate) fn touch_all(&self) -> Result<(), Error> {
+        self.table.touch_all()?;
+        self.lines.touch_all()
+    }
+
+    fn touched(&self, sequence: u32) -> Result<&SequenceColumns, Error> {
+        self.table.touch(sequence as usize..sequence as usize + 1)?;
+        Ok(self.table.columns())
+    }
+
+    /// The rows of a sequence's images, in capture order.
+    pub(crate) fn rows(&self, sequence: u32) -> Result<Vec<u32>, Error> {
+        let table = self.touched(sequence)?;
+        let mut rows = Vec::with_capacity(table.image_count[sequence as usize] as usize);
+        for chunk in table.image_chunks(sequence) {
+            self.images.touch(chunk..chunk + 1)?;
+            rows.extend(self.images.rows(chunk));
+        }
+        Ok(rows)
+    }
+
+    /// The parts of a sequence's line, each of at least two vertices; it was touched.
+    fn line(&self, sequence: u32) -> Vec<Vec<GridPoint>> {
+        let mut parts: Vec<Vec<GridPoint>> = Vec::new();
+        for chunk in self.table.columns().line_chunks(sequence) {
+            let vertices = self.lines.vertices(chunk);
+            match parts.last_mut() {
+                // A chunk begins where the one before it ends.
+                Some(part) if !vertices.begins_part => part.extend(&vertices.points()[1..]),
+                _ => parts.push(vertices.points().to_vec()),
+            }
+        }
+        parts
+    }
+
+    /// Length of a sequence's line in metres; it was touched.
+    fn line_length_m(&self, sequence: u32) -> f64 {
+        let parts = self.line(sequence);
+        parts
+            .iter()
+            .map(|part| length_m(part.iter().map(|point| point.to_lon_lat())))
+            .sum()
+    }
+
+    /// Length of all lines in metres; they were touched.
     pub(crate) fn length_m(&self) -> f64 {
-        let each = (0..self.facts.len() as u32).into_par_iter();
+        let each = (0..self.table.len() as u32).into_par_iter();
         // Added up in one order, whatever the threads.
-        let lengths_m: Vec<f64> = each.map(|i| self.lines.length_m(i)).collect();
+        let lengths_m: Vec<f64> = each.map(|i| self.line_length_m(i)).collect();
         lengths_m.iter().sum()
     }
 
-    /// How many there are that lie anywhere.
-    pub(crate) fn len(&self) -> usize {
-        self.by_place.len()
+    /// The sequences of a file.
+    pub(crate) fn open(file: &FileReader) -> Result<Self, Damage> {
+        let order: Table<PlaceOrder> = file.table(0)?;
+        Ok(Self {
+            table: file.table(0)?,
+            images: Chunks::open(file, IMAGE_CHUNKS)?,
+            lines: Chunks::open(file, LINE_CHUNKS)?,
+            tree: PackedTree::open(file, order.len())?,
+            order,
+        })
+    }
+
+    /// How many chunks of images and of lines a file has.
+    pub(crate) fn chunk_counts(file: &FileReader) -> (usize, usize) {
+        (
+            file.rows::<ChunkColumns>(IMAGE_CHUNKS),
+            file.rows::<ChunkColumns>(LINE_CHUNKS),
+        )
+    }
+
+    pub(crate) fn write<W: Write + Seek>(&self, file: &mut FileWriter<W>) -> io::Result<()> {
+        file.table(0, self.table.columns())?;
+        self.images.write(file, IMAGE_CHUNKS)?;
+        self.lines.write(file, LINE_CHUNKS)?;
+        file.table(0, self.order.columns())?;
+        self.tree.write(file)
+    }
+
+    /// The blocks of a file that are not what was written.
+    pub(crate) fn damaged(&self) -> impl Iterator<Item = Damage> {
+        let tables = self.table.damaged().into_iter().chain(self.order.damaged());
+        tables
+            .chain(self.images.damaged())
+            .chain(self.lines.damaged())
+            .chain(self.tree.damaged())
     }
 }
 
-/// The lines of sequences: vertices by part, parts by sequence.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Lines {
-    part_starts: Vec<u32>,
-    vertex_starts: Vec<u32>,
-    x: Vec<u32>,
-    y: Vec<u32>,
+/// Collects sequences one by one, in the order of their numbers.
+#[derive(Default)]
+pub(crate) struct SequencesWriter {
+    first_image_chunk: Vec<u32>,
+    image_count: Vec<u32>,
+    first_line_chunk: Vec<u32>,
+    line_chunks: Vec<u32>,
+    facts: Vec<SequenceFacts>,
+    images: ChunkWriter,
+    lines: ChunkWriter,
 }
 
-impl Lines {
-    pub(crate) fn collect<'a>(sequences: impl Iterator<Item = &'a [Vec<GridPoint>]>) -> Self {
-        let mut lines = Self {
-            part_starts: vec![0],
-            vertex_starts: vec![0],
-            ..Self::default()
+impl SequencesWriter {
+    /// Adds a sequence: its images, rows and where they are, in capture order, and the parts of
+    /// its line, each of at least two vertices.
+    pub(crate) fn push(
+        &mut self,
+        facts: SequenceFacts,
+        images: &[(u32, GridPoint)],
+        line: &[Vec<GridPoint>],
+    ) {
+        self.first_image_chunk.push(self.images.len());
+        self.image_count.push(images.len() as u32);
+        images
+            .chunks(chunk::LEN)
+            .for_each(|chunk| self.images.push_rows(chunk));
+        self.first_line_chunk.push(self.lines.len());
+        line.iter().for_each(|part| self.lines.push_part(part));
+        self.line_chunks
+            .push(self.lines.len() - self.first_line_chunk[self.facts.len()]);
+        self.facts.push(facts);
+    }
+
+    /// Joins the sequences with their tree: their order on the plane, and the box of each;
+    /// `images` is how many images the dataset has.
+    pub(crate) fn finish(self, order: Vec<u32>, boxes: Vec<GridBox>, images: usize) -> Sequences {
+        let facts = &self.facts;
+        let columns = SequenceColumns {
+            first_image_chunk: self.first_image_chunk.into(),
+            image_count: self.image_count.into(),
+            first_line_chunk: self.first_line_chunk.into(),
+            line_chunks: self.line_chunks.into(),
+            first_captured_at_ms: facts
+                .iter()
+                .map(|facts| facts.first_captured_at_ms)
+                .collect(),
+            last_captured_at_ms: facts
+                .iter()
+                .map(|facts| facts.last_captured_at_ms)
+                .collect(),
+            organization: facts.iter().map(|facts| facts.organization).collect(),
+            creator: facts.iter().map(|facts| facts.creator).collect(),
+            flags: facts.iter().map(|facts| facts.flags).collect(),
         };
-        for parts in sequences {
-            for part in parts {
-                lines.x.extend(part.iter().map(|point| point.x));
-                lines.y.extend(part.iter().map(|point| point.y));
-                lines.vertex_starts.push(lines.x.len() as u32);
+        Sequences {
+            table: columns.into(),
+            images: self.images.finish(images),
+            lines: self.lines.finish(images),
+            order: PlaceOrder {
+                sequence: order.into(),
             }
-            lines.part_starts.push(lines.vertex_starts.len() as u32 - 1);
+            .into(),
+            tree: PackedTree::new(boxes.into_iter().map(|b| (b, ()))),
         }
-        lines
-    }
-
-    /// The parts of a sequence's line, each as its vertices.
-    pub(crate) fn parts(&self, sequence: u32) -> impl Iterator<Item = Part<'_>> + Clone {
-        let i = sequence as usize;
-        (self.part_starts[i]..self.part_starts[i + 1]).map(|part| self.part(part as usize))
-    }
-
-    fn part(&self, part: usize) -> Part<'_> {
-        let vertices: Range<usize> =
-            self.vertex_starts[part] as usize..self.vertex_starts[part + 1] as usize;
-        Part {
-            x: &self.x[vertices.clone()],
-            y: &self.y[vertices],
-        }
-    }
-
-    /// Length of a sequence's line in metres.
-    pub(crate) fn length_m(&self, sequence: u32) -> f64 {
-        self.parts(sequence).map(Part::length_m).sum()
-    }
-
-    /// The segments of a sequence's line.
-    pub(crate) fn segments(&self, sequence: u32) -> impl Iterator<Item = (GridPoint, GridPoint)> {
-        self.parts(sequence)
-            .flat_map(|part| part.vertices().zip(part.vertices().skip(1)))
     }
 }
 
-/// One unbroken part of a line.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Part<'a> {
-    x: &'a [u32],
-    y: &'a [u32],
-}
-
-impl<'a> Part<'a> {
-    pub(crate) fn vertices(self) -> impl ExactSizeIterator<Item = GridPoint> + Clone + use<'a> {
-        self.x.iter().zip(self.y).map(|(&x, &y)| GridPoint { x, y })
-    }
-
-    fn length_m(self) -> f64 {
-        let mut degrees = self.vertices().map(GridPoint::to_lon_lat);
-        let Some(first) = degrees.next() else {
-            return 0.0;
-        };
-        let add = |(length_m, from), to| (length_m + haversine_m(from, to), to);
-        degrees.fold((0.0, first), add).0
-    }
+/// Length of a line in metres.
+fn length_m(mut vertices: impl Iterator<Item = LonLat>) -> f64 {
+    let Some(first) = vertices.next() else {
+        return 0.0;
+    };
+    let add = |(length_m, from), to| (length_m + haversine_m(from, to), to);
+    vertices.fold((0.0, first), add).0
 }

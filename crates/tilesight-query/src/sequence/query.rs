@@ -1,15 +1,18 @@
 //! Questions about sequences.
 
-use tilesight_tile::LonLat;
+use std::ops::Range;
 
-use super::{SequenceFacts, Sequences};
+use tilesight_tile::{GridPoint, LonLat};
+
+use super::Sequences;
+use super::chunk::Chunks;
 use crate::answer::Answer;
 use crate::coverage::Need;
 use crate::dataset::{Dataset, partial};
 use crate::error::{Error, NotHeld};
 use crate::filter::{ImageFilter, Properties};
 use crate::images::{Images, UNKNOWN_MS, kind_of};
-use crate::index::{FANOUT, Hit, Target, bits, nearest_entries};
+use crate::index::{BoxArray, FANOUT, Hit, Target, bits, nearest_entries};
 use crate::place::{LineBox, LineCircle, LineShape, PreparedPlace, distance_to_segment_m};
 use crate::query::SequenceQuery;
 use crate::rows::{Image, Sequence};
@@ -52,12 +55,16 @@ impl Dataset {
         let filter = ImageFilter::new(&query.filter, &self.images)?;
         let missing = self.coverage.missing(Need::Sequences, &place)?;
         let missing = partial(missing, query.allow_partial)?;
-        let mut answer = self.find_sequences(&place, &filter);
+        let mut answer = self.find_sequences(&place, &filter)?;
         let beyond = self
             .coverage
             .missing_of_nearest(Need::Sequences, &place, &answer);
         let missing = missing.or(partial(beyond, query.allow_partial)?);
         answer.truncate(query.limit.unwrap_or(usize::MAX));
+        for sequence in answer.rows() {
+            self.sequences.touch(sequence, &self.images)?;
+        }
+        self.images.touch_names()?;
         Ok(SequenceSelection {
             images: &self.images,
             sequences: &self.sequences,
@@ -66,29 +73,33 @@ impl Dataset {
         })
     }
 
-    fn find_sequences(&self, place: &PreparedPlace<'_>, filter: &ImageFilter<'_>) -> Answer {
+    fn find_sequences(
+        &self,
+        place: &PreparedPlace<'_>,
+        filter: &ImageFilter<'_>,
+    ) -> Result<Answer, Error> {
         let search = Search {
             images: &self.images,
             sequences: &self.sequences,
             filter,
         };
-        match place {
-            PreparedPlace::Everywhere => listed(search.everywhere()),
-            PreparedPlace::Bbox { bbox, .. } => listed(search.meeting(&LineBox::new(bbox))),
-            PreparedPlace::Region { shape, .. } => listed(search.meeting(shape)),
+        Ok(match place {
+            PreparedPlace::Everywhere => listed(search.everywhere()?),
+            PreparedPlace::Bbox { bbox, .. } => listed(search.meeting(&LineBox::new(bbox))?),
+            PreparedPlace::Region { shape, .. } => listed(search.meeting(shape)?),
             PreparedPlace::Circle {
                 half_fov_deg: Some(_),
                 ..
-            } => Answer::Hits(search.of_images(&self.find_images(place, filter))),
+            } => Answer::Hits(search.of_images(&self.find_images(place, filter)?)?),
             PreparedPlace::Circle {
                 target, radius_m, ..
-            } => Answer::Hits(search.within(target, *radius_m)),
+            } => Answer::Hits(search.within(target, *radius_m)?),
             PreparedPlace::Nearest {
                 target,
                 k,
                 radius_m,
-            } => Answer::Hits(search.nearest(target, *k, *radius_m)),
-        }
+            } => Answer::Hits(search.nearest(target, *k, *radius_m)?),
+        })
     }
 }
 
@@ -105,64 +116,96 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn everywhere(&self) -> Vec<u32> {
-        self.sequences
-            .by_place
-            .iter()
-            .copied()
-            .filter(|&i| self.passes(i))
-            .collect()
+    fn everywhere(&self) -> Result<Vec<u32>, Error> {
+        let all = self.sequences.at(0..self.sequences.len())?;
+        self.passing(all.to_vec())
     }
 
     /// The sequences of which a part lies in a place.
-    fn meeting(&self, shape: &impl LineShape) -> Vec<u32> {
+    fn meeting(&self, shape: &impl LineShape) -> Result<Vec<u32>, Error> {
         let mut found = Vec::new();
-        self.visit(shape, self.sequences.tree.height() - 1, 0, &mut found);
-        found.retain(|&sequence| self.passes(sequence));
-        found
+        self.visit(shape, self.sequences.tree.height() - 1, 0, &mut found)?;
+        self.passing(found)
     }
 
-    fn visit(&self, shape: &impl LineShape, level: usize, group: usize, found: &mut Vec<u32>) {
+    fn passing(&self, mut found: Vec<u32>) -> Result<Vec<u32>, Error> {
+        if self.filter.is_any() {
+            return Ok(found);
+        }
+        let mut error = None;
+        found.retain(|&sequence| match self.passes(sequence) {
+            Ok(passes) => passes,
+            Err(damaged) => {
+                error = Some(damaged);
+                false
+            }
+        });
+        error.map_or(Ok(found), Err)
+    }
+
+    fn visit(
+        &self,
+        shape: &impl LineShape,
+        level: usize,
+        group: usize,
+        found: &mut Vec<u32>,
+    ) -> Result<(), Error> {
         let tree = &self.sequences.tree;
-        let verdicts = shape.classify(&tree.group(level, group));
+        let verdicts = shape.classify(&tree.group(level, group)?);
         let nodes = (1u64 << tree.nodes_in_group(level, group)) - 1;
         for i in bits(u64::from(verdicts.meets) & nodes) {
             let node = group * FANOUT + i;
+            let below = tree.entries(level, node);
             if verdicts.inside >> i & 1 == 1 {
-                found.extend(&self.sequences.by_place[tree.entries(level, node)]);
+                found.extend(self.sequences.at(below)?);
             } else if level > 0 {
-                self.visit(shape, level - 1, node, found);
-            } else if self.meets(self.sequences.by_place[node], shape) {
-                found.push(self.sequences.by_place[node]);
+                self.visit(shape, level - 1, node, found)?;
+            } else {
+                for &sequence in self.sequences.at(below)? {
+                    found.extend(self.meets(sequence, shape)?.then_some(sequence));
+                }
             }
         }
+        Ok(())
     }
 
-    fn meets(&self, sequence: u32, shape: &impl LineShape) -> bool {
-        let point = |row: &u32| self.images.columns.point(*row as usize);
-        // Vertices lie side by side, images do not; and nearly every image lies on the line.
-        self.sequences
-            .lines
-            .segments(sequence)
-            .any(|(a, b)| shape.meets_segment(a, b))
-            || self
-                .sequences
-                .rows(sequence)
-                .iter()
-                .any(|row| shape.contains(point(row)))
+    /// Tells whether a part of a sequence lies in a place: its line first, on which nearly every
+    /// image lies.
+    fn meets(&self, sequence: u32, shape: &impl LineShape) -> Result<bool, Error> {
+        let Sequences { images, lines, .. } = self.sequences;
+        let table = self.sequences.touched(sequence)?;
+        let on_line = meets_chunk(lines, table.line_chunks(sequence), shape, |chunk| {
+            let vertices = lines.vertices(chunk);
+            Ok(vertices.segments().any(|(a, b)| shape.meets_segment(a, b)))
+        })?;
+        if on_line {
+            return Ok(true);
+        }
+        meets_chunk(images, table.image_chunks(sequence), shape, |chunk| {
+            for row in images.rows(chunk) {
+                self.images.touch(row)?;
+                if shape.contains(self.images.columns().point(row as usize)) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
     }
 
-    fn within(&self, target: &Target, radius_m: f64) -> Vec<Hit> {
-        let found = self.meeting(&LineCircle::new(target, radius_m));
-        let hit = |row| Hit {
-            row,
-            distance_m: self.distance_m(target, row),
-            sight: None,
-        };
-        by_distance(found.into_iter().map(hit).collect())
+    fn within(&self, target: &Target, radius_m: f64) -> Result<Vec<Hit>, Error> {
+        let mut hits = Vec::new();
+        for row in self.meeting(&LineCircle::new(target, radius_m))? {
+            let distance_m = self.distance_m(target, row)?;
+            hits.push(Hit {
+                row,
+                distance_m,
+                sight: None,
+            });
+        }
+        Ok(by_distance(hits))
     }
 
-    fn nearest(&self, target: &Target, k: usize, radius_m: f64) -> Vec<Hit> {
+    fn nearest(&self, target: &Target, k: usize, radius_m: f64) -> Result<Vec<Hit>, Error> {
         let tree = &self.sequences.tree;
         nearest_entries(
             tree,
@@ -171,24 +214,23 @@ impl Search<'_> {
             radius_m,
             |()| true,
             |entry, best| {
-                let sequence = self.sequences.by_place[entry];
-                if self.passes(sequence) {
-                    best.offer(
-                        self.distance_m(target, sequence),
-                        i64::from(sequence),
-                        sequence,
-                    );
+                for &sequence in self.sequences.at(entry..entry + 1)? {
+                    if self.passes(sequence)? {
+                        let distance_m = self.distance_m(target, sequence)?;
+                        best.offer(distance_m, i64::from(sequence), sequence);
+                    }
                 }
+                Ok(())
             },
         )
     }
 
     /// The sequences of images found, each with its nearest image's distance.
-    fn of_images(&self, images: &Answer) -> Vec<Hit> {
-        let sequence_of = |row: u32| self.images.columns.sequence[row as usize];
+    fn of_images(&self, images: &Answer) -> Result<Vec<Hit>, Error> {
+        self.images.groups.touch_all()?;
         let hits = images.iter().filter_map(|(row, hit)| {
             Some(Hit {
-                row: sequence_of(row),
+                row: self.images.group(row).sequence,
                 sight: None,
                 ..hit?
             })
@@ -200,38 +242,89 @@ impl Search<'_> {
                 .then(a.distance_m.total_cmp(&b.distance_m))
         });
         hits.dedup_by_key(|hit| hit.row);
-        by_distance(hits)
+        Ok(by_distance(hits))
     }
 
     /// Distance to the nearest image or segment.
-    fn distance_m(&self, target: &Target, sequence: u32) -> f64 {
-        let point = |row: &u32| self.images.columns.point(*row as usize);
-        let images = self
-            .sequences
-            .rows(sequence)
-            .iter()
-            .map(|row| target.distance_m(point(row)));
-        let segments = self.sequences.lines.segments(sequence);
-        let segments = segments.map(|(a, b)| distance_to_segment_m(target.position(), a, b));
-        images.chain(segments).fold(f64::INFINITY, f64::min)
+    fn distance_m(&self, target: &Target, sequence: u32) -> Result<f64, Error> {
+        let Sequences { images, lines, .. } = self.sequences;
+        let table = self.sequences.touched(sequence)?;
+        let mut nearest_m = f64::INFINITY;
+        for chunk in table.line_chunks(sequence) {
+            lines.touch(chunk..chunk + 1)?;
+            if target.lower_bound_m(&lines.bounds(chunk)) < nearest_m {
+                for (a, b) in lines.vertices(chunk).segments() {
+                    nearest_m = nearest_m.min(distance_to_segment_m(target.position(), a, b));
+                }
+            }
+        }
+        for chunk in table.image_chunks(sequence) {
+            images.touch(chunk..chunk + 1)?;
+            if target.lower_bound_m(&images.bounds(chunk)) < nearest_m {
+                for row in images.rows(chunk) {
+                    self.images.touch(row)?;
+                    let point = self.images.columns().point(row as usize);
+                    nearest_m = nearest_m.min(target.distance_m(point));
+                }
+            }
+        }
+        Ok(nearest_m)
     }
 
     /// Tells whether one of its images passes the filter; without images, whether the sequence
     /// itself does.
-    fn passes(&self, sequence: u32) -> bool {
-        let rows = self.sequences.rows(sequence);
-        if !rows.is_empty() {
-            return rows.iter().any(|&row| self.filter.passes(row));
+    fn passes(&self, sequence: u32) -> Result<bool, Error> {
+        let Sequences { images, .. } = self.sequences;
+        let table = self.sequences.touched(sequence)?;
+        for chunk in table.image_chunks(sequence) {
+            images.touch(chunk..chunk + 1)?;
+            for row in images.rows(chunk) {
+                self.images.touch(row)?;
+                if self.filter.passes(row) {
+                    return Ok(true);
+                }
+            }
         }
-        let facts = &self.sequences.facts[sequence as usize];
-        self.filter.passes_properties(&Properties {
+        if table.image_count[sequence as usize] > 0 {
+            return Ok(false);
+        }
+        let facts = table.facts(sequence);
+        Ok(self.filter.passes_properties(&Properties {
             captured_at_ms: facts.first_captured_at_ms,
             flags: facts.flags,
             organization: facts.organization,
             creator: facts.creator,
             sequence,
-        })
+        }))
     }
+}
+
+/// Tells whether a chunk lies inside a place, or meets it by a closer look, which is given chunks
+/// that were touched.
+fn meets_chunk(
+    chunks: &Chunks,
+    range: Range<usize>,
+    shape: &impl LineShape,
+    meets: impl Fn(usize) -> Result<bool, Error>,
+) -> Result<bool, Error> {
+    chunks.touch_boxes(range.clone())?;
+    for first in range.clone().step_by(FANOUT) {
+        let boxes = BoxArray::of((first..range.end).map(|chunk| chunks.bounds(chunk)));
+        let verdicts = shape.classify(&boxes.group());
+        let there = (1u64 << (range.end - first).min(FANOUT)) - 1;
+        let meeting = u64::from(verdicts.meets) & there;
+        if meeting & u64::from(verdicts.inside) != 0 {
+            return Ok(true);
+        }
+        for i in bits(meeting) {
+            let chunk = first + i;
+            chunks.touch(chunk..chunk + 1)?;
+            if meets(chunk)? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 fn by_distance(mut hits: Vec<Hit>) -> Vec<Hit> {
@@ -289,17 +382,18 @@ impl<'a> SequenceSelection<'a> {
     }
 
     fn track(&self, number: u32, hit: Option<Hit>) -> Track<'a> {
-        let facts: &SequenceFacts = &self.sequences.facts[number as usize];
+        let table = self.sequences.table.columns();
+        let facts = table.facts(number);
         let known = |ms: i64| (ms != UNKNOWN_MS).then_some(ms);
         let sequence = Sequence {
             id: self.images.sequence_ids.get(number).unwrap_or_default(),
-            image_count: self.sequences.rows(number).len() as u32,
+            image_count: table.image_count[number as usize],
             first_captured_at_ms: known(facts.first_captured_at_ms),
             last_captured_at_ms: known(facts.last_captured_at_ms),
             kind: kind_of(facts.flags),
             organization_id: self.images.organization_ids.get(facts.organization),
             creator_id: self.images.creator_ids.get(facts.creator),
-            length_m: self.sequences.lines.length_m(number),
+            length_m: self.sequences.line_length_m(number),
             distance_m: hit.map(|hit| hit.distance_m),
         };
         Track {
@@ -327,18 +421,24 @@ impl<'a> Track<'a> {
     /// from each other.
     pub fn line(
         &self,
-    ) -> impl Iterator<Item = impl ExactSizeIterator<Item = LonLat> + Clone + use<'a>> + Clone + use<'a>
+    ) -> impl Iterator<Item = impl ExactSizeIterator<Item = LonLat> + Clone + use<>> + Clone + use<>
     {
-        let parts = self.sequences.lines.parts(self.number);
-        parts.map(|part| part.vertices().map(tilesight_tile::GridPoint::to_lon_lat))
+        let parts = self.sequences.line(self.number).into_iter();
+        parts.map(|part| part.into_iter().map(GridPoint::to_lon_lat))
     }
 
     /// The images in capture order: by (capture time, id), those without a time last.
-    pub fn images(&self) -> impl ExactSizeIterator<Item = Image<'a>> + Clone + use<'a> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when one lies in a damaged block of the dataset's file; never where
+    /// there is no line, since then the images are all that there is of the sequence.
+    pub fn images(
+        &self,
+    ) -> Result<impl ExactSizeIterator<Item = Image<'a>> + Clone + use<'a>, Error> {
         let images = self.images;
-        self.sequences
-            .rows(self.number)
-            .iter()
-            .map(|&row| images.get(row))
+        let rows = self.sequences.rows(self.number)?;
+        rows.iter().try_for_each(|&row| images.touch(row))?;
+        Ok(rows.into_iter().map(|row| images.get(row)))
     }
 }

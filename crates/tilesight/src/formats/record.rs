@@ -188,7 +188,9 @@ pub(super) struct SequenceRecord<'a> {
 impl<'a> SequenceRecord<'a> {
     pub(super) fn new(track: Track<'a>) -> Self {
         let parts = track.line().map(|part| part.map(degrees).collect());
-        let places = || track.images().map(|image| [image.lon, image.lat]).collect();
+        // Images are all that there is of a sequence without a line: they can be read.
+        let images = || track.images().into_iter().flatten();
+        let places = || images().map(|image| [image.lon, image.lat]).collect();
         Self {
             sequence: track.sequence,
             geometry: geometry(parts.collect(), places),
