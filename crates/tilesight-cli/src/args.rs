@@ -14,8 +14,8 @@ use tilesight_fetch::{FetchOptions, Manners, Origin};
 
 /// Ask a folder or archive of street-level imagery tiles, offline.
 ///
-/// SOURCE is a folder of tiles {z}/{x}/{y}.mvt (or .pbf, gzipped or not), a folder of such folders
-/// named after their tilesets, or an .mbtiles or .pmtiles archive.
+/// SOURCE is a dataset file (.tsight), a folder of tiles {z}/{x}/{y}.mvt (or .pbf, gzipped or not),
+/// a folder of such folders named after their tilesets, or an .mbtiles or .pmtiles archive.
 #[derive(Debug, Parser)]
 #[command(name = "tilesight", version, max_term_width = 100, after_long_help = EXIT_STATUS)]
 pub(crate) struct Arguments {
@@ -48,7 +48,7 @@ Examples:
   tilesight fetch --aoi district.geojson --tileset images,signs -o district.mbtiles
   tilesight fetch --aoi district.geojson --refresh 30d -o district.mbtiles")]
     Fetch(Fetch),
-    /// Compare the tiles of a store with what was stored
+    /// Compare a store or a dataset file with what was stored
     #[command(after_help = "\
 Example:
   tilesight verify town.mbtiles --repair")]
@@ -91,6 +91,12 @@ Examples:
 Example:
   tilesight download-images town.mbtiles --looking-at 24.9384,60.1699 --size 2048 -o pictures")]
     DownloadImages(DownloadImages),
+    /// Build a dataset file of the tiles of sources, which opens at once
+    #[command(after_help = "\
+Examples:
+  tilesight build town.mbtiles -o town.tsight
+  tilesight build north.mbtiles south.mbtiles --memory 4GiB -o country.tsight")]
+    Build(Build),
     /// Pack the tiles of a source into a .pmtiles archive
     #[command(after_help = "\
 Example:
@@ -368,10 +374,78 @@ pub(crate) struct Pack {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// Folders of tiles, .mbtiles or .pmtiles archives; of an image that several have, the most
+    /// recently fetched stays
+    #[arg(value_name = "STORE", required = true)]
+    pub(crate) sources: Vec<PathBuf>,
+
+    /// The dataset file to write, whole or not at all
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub(crate) target: PathBuf,
+
+    /// Replace the dataset if it is there; who has it open goes on with the old one
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    /// About how much memory to take; the rest goes to temporary files beside the dataset
+    #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = bytes)]
+    pub(crate) memory: usize,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Source {
-    /// A folder of tiles, an .mbtiles or a .pmtiles archive
+    /// A dataset file, a folder of tiles, an .mbtiles or a .pmtiles archive
     #[arg(value_name = "SOURCE")]
     pub(crate) path: PathBuf,
+
+    /// How a dataset file is read: mapped, or whole into memory where it may be cut short while
+    /// it is open
+    #[arg(
+        long,
+        value_name = "map|read",
+        default_value = "map",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(crate) io: Io,
+}
+
+/// How dataset files are read.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Io {
+    Map,
+    Read,
+}
+
+impl From<Io> for tilesight::Io {
+    fn from(io: Io) -> Self {
+        match io {
+            Io::Map => Self::Map,
+            Io::Read => Self::Read,
+        }
+    }
+}
+
+/// A number of bytes, with or without a unit.
+fn bytes(text: &str) -> Result<usize, String> {
+    const UNITS: [(&str, usize); 4] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("B", 1),
+    ];
+    let lower = text.to_ascii_lowercase();
+    let unit = UNITS
+        .iter()
+        .find(|(unit, _)| lower.ends_with(&unit.to_ascii_lowercase()));
+    let (number, factor) = match unit {
+        Some((unit, factor)) => (&text[..text.len() - unit.len()], *factor),
+        None => (text, 1),
+    };
+    let parsed = number.trim().parse::<usize>().ok();
+    let bytes = parsed.and_then(|number| number.checked_mul(factor));
+    bytes.ok_or_else(|| format!("{text} is not a number of bytes, such as 512MiB or 4GiB"))
 }
 
 /// Where to look: one of these at most. Without any, everything that is held is meant.

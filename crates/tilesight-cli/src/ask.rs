@@ -1,11 +1,11 @@
 //! Asking a source, and writing what it answers.
 
-use std::path::Path;
 use std::time::Instant;
 
 use tilesight::formats::{Export, Format};
 use tilesight::{Dataset, GroupBy, ImageQuery, NotHeld, Place};
 
+use crate::args::Source;
 use crate::failure::Failure;
 use crate::output::{self, Voice};
 use crate::plan::{Answer, Plan, Question, Target};
@@ -33,10 +33,11 @@ pub(crate) fn answer(plan: &Plan, voice: Voice) -> Result<(), Failure> {
 }
 
 /// Opens a source, saying how far it is and what is wrong with it.
-pub(crate) fn open(path: &Path, voice: Voice) -> Result<Dataset, Failure> {
+pub(crate) fn open(source: &Source, voice: Voice) -> Result<Dataset, Failure> {
+    let Source { path, io } = source;
     let begun = Instant::now();
     let bar = voice.reading_bar();
-    let data = Dataset::open_with(path, &|progress| bar.update(progress));
+    let data = Dataset::open_with(path, (*io).into(), &|progress| bar.update(progress));
     bar.finish();
     let data = data?;
     voice.tell(format_args!(

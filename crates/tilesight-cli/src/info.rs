@@ -16,7 +16,7 @@ use crate::plan::Target;
 /// Prints what a source holds.
 pub(crate) fn show(typed: &args::Info, voice: Voice) -> Result<(), Failure> {
     let path = &typed.source.path;
-    let data = ask::open(path, voice)?;
+    let data = ask::open(&typed.source, voice)?;
     let info = data.info()?;
     let text = if typed.json {
         format!("{:#}\n", as_json(path, &data, &info))

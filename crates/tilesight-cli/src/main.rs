@@ -1,13 +1,14 @@
 //! The program `tilesight`.
 //!
 //! [`args`] holds what was typed, [`plan`] makes questions of it, [`ask`] and [`info`] answer
-//! them, [`pack`] makes archives, [`fetch`] fills stores and [`verify`] examines them, [`graph`] and
+//! them, [`build`] makes dataset files and [`pack`] archives, [`fetch`] fills stores and [`verify`] examines them, [`graph`] and
 //! [`download`] ask the [`service`], and [`output`] alone prints.
 
 #![forbid(unsafe_code)]
 
 mod args;
 mod ask;
+mod build;
 mod download;
 mod failure;
 mod fetch;
@@ -58,6 +59,7 @@ fn run(command: Command, voice: Voice) -> Result<(), Failure> {
         Command::Info(typed) => info::show(&typed, voice),
         Command::Graph(typed) => graph::ask(typed),
         Command::DownloadImages(typed) => download::download(typed, voice),
+        Command::Build(typed) => build::build(&typed, voice),
         Command::Pack(typed) => pack::pack(&typed, voice),
         Command::Completions { shell } => {
             let mut script = Vec::new();

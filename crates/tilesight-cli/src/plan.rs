@@ -10,7 +10,7 @@ use tilesight::{
     SequenceQuery,
 };
 
-use crate::args;
+use crate::args::{self, Source};
 use crate::failure::Failure;
 
 /// Rows of a table on a terminal where no limit is given.
@@ -19,7 +19,7 @@ const TERMINAL_ROWS: usize = 40;
 /// A question about a source, and what becomes of the answer.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) source: PathBuf,
+    pub(crate) source: Source,
     pub(crate) question: Question,
     pub(crate) answer: Answer,
     pub(crate) target: Target,
@@ -65,7 +65,7 @@ impl Plan {
         };
         let question = Question::Images(query);
         Ok(Self {
-            source: typed.source.path,
+            source: typed.source,
             question,
             answer,
             target: target(typed.output),
@@ -82,7 +82,7 @@ impl Plan {
         };
         let question = Question::Sequences(query);
         Ok(Self {
-            source: typed.source.path,
+            source: typed.source,
             question,
             answer,
             target: target(typed.output),
@@ -106,7 +106,7 @@ impl Plan {
         };
         let question = Question::Features(query);
         Ok(Self {
-            source: typed.source.path,
+            source: typed.source,
             question,
             answer,
             target: target(typed.output),
@@ -115,14 +115,14 @@ impl Plan {
 }
 
 /// The source and the question of a download.
-pub(crate) fn pictures(typed: args::DownloadImages) -> Result<(PathBuf, ImageQuery), Failure> {
+pub(crate) fn pictures(typed: args::DownloadImages) -> Result<(Source, ImageQuery), Failure> {
     let query = ImageQuery {
         place: place(&typed.place)?,
         filter: filter(typed.filter),
         limit: typed.limit,
         allow_partial: typed.partial,
     };
-    Ok((typed.source.path, query))
+    Ok((typed.source, query))
 }
 
 fn place(typed: &args::Place) -> Result<Place, Failure> {

@@ -14,6 +14,9 @@ use crate::plan::Target;
 /// Names the damaged tiles of a source, one a line, and drops them where that is asked for.
 pub(crate) fn verify(typed: &args::Verify, voice: Voice) -> Result<(), Failure> {
     let path = &typed.source.path;
+    if tilesight::is_dataset_file(path) {
+        return verify_dataset(typed, voice);
+    }
     let Some(found) = tilesight_store::verify(path).map_err(Failure::failed)? else {
         return verify_without_ledger(typed, voice);
     };
@@ -39,6 +42,27 @@ pub(crate) fn verify(typed: &args::Verify, voice: Voice) -> Result<(), Failure> 
     Ok(())
 }
 
+/// Compares every block of a dataset file with its checksum.
+fn verify_dataset(typed: &args::Verify, voice: Voice) -> Result<(), Failure> {
+    if typed.repair {
+        let message = "a dataset is not repaired but built anew: tilesight build town.mbtiles -o \
+                       town.tsight";
+        return Err(Failure::usage(message));
+    }
+    let data = ask::open(&typed.source, voice)?;
+    let damaged = data.verify();
+    print(damaged.iter().map(ToString::to_string))?;
+    if damaged.is_empty() {
+        voice.conclude("the dataset is as it was written");
+        return Ok(());
+    }
+    let message = format!(
+        "{} parts of the dataset are damaged; build it anew",
+        damaged.len()
+    );
+    Err(Failure::Failed(message))
+}
+
 fn drop_damaged(path: &Path, found: &Examination) -> Result<(), Failure> {
     // The store is there, so what it would say of itself is not needed.
     let about = About {
@@ -58,7 +82,7 @@ fn verify_without_ledger(typed: &args::Verify, voice: Voice) -> Result<(), Failu
         let message = "only a store that was fetched can be repaired: tilesight fetch";
         return Err(Failure::usage(message));
     }
-    let data = ask::open(&typed.source.path, voice)?;
+    let data = ask::open(&typed.source, voice)?;
     let tilesets = &data.tilesets();
     let failed: Vec<_> = tilesets.iter().flat_map(|held| &held.failed).collect();
     print(

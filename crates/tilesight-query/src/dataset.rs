@@ -194,6 +194,16 @@ impl Dataset {
         answers.into_iter().collect()
     }
 
+    /// How many images there are.
+    pub fn len(&self) -> u64 {
+        self.images.len() as u64
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Looks up one image by its id.
     ///
     /// O(log n). Nothing is said of tiles that are not held: an id has no place.

@@ -42,9 +42,18 @@ pub enum Error {
     /// The dataset file is not as it was written.
     #[error("the dataset is damaged: {0}; build it anew from its tiles with `tilesight build`")]
     Damaged(#[from] Damage),
+    /// A build could not write the temporary files that it needs.
+    #[error("cannot write temporary files: {0}; they need about as much room as the dataset")]
+    Scratch(String),
     /// A position that is not on Earth.
     #[error(transparent)]
     Position(#[from] tilesight_tile::Error),
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Scratch(error.to_string())
+    }
 }
 
 impl Error {

@@ -20,6 +20,7 @@ use crate::place::{self, Candidates, PreparedPlace};
 use crate::query::{FeatureKind, FeatureQuery, Place};
 use crate::rows::MapFeature;
 use crate::schema::Tileset;
+use crate::scratch::Scratch;
 use crate::storage::{Columns, Limits, Sound, Table, columns};
 
 /// Map features: columns in spatial order and the tree over them.
@@ -168,12 +169,12 @@ const fn kind_of(flags: u8) -> FeatureKind {
 }
 
 /// Packs the tree over features in spatial order.
-pub(crate) fn pack(columns: &FeatureColumns) -> PackedTree<FeatureSummary> {
-    let leaves: Vec<_> = (0..columns.len())
-        .step_by(LEAF_ROWS)
-        .filter_map(|first| leaf(columns, first))
-        .collect();
-    PackedTree::new(leaves.into_iter())
+pub(crate) fn pack(
+    columns: &FeatureColumns,
+    scratch: &Scratch,
+) -> Result<PackedTree<FeatureSummary>, Error> {
+    let leaves = (0..columns.len()).step_by(LEAF_ROWS);
+    PackedTree::new(leaves.filter_map(|first| leaf(columns, first)), scratch)
 }
 
 fn leaf(columns: &FeatureColumns, first: usize) -> Option<(GridBox, FeatureSummary)> {

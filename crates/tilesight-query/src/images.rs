@@ -4,14 +4,16 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
 use tilesight_tile::{GridBox, GridPoint};
 
 use crate::date::MAX_KNOWN_MS;
 use crate::dictionary::{Ids, Texts};
 use crate::error::Error;
-use crate::index::{FANOUT, LEAF_ROWS, PackedTree, Points, Summary};
+use crate::index::{FANOUT, LEAF_ROWS, NodesWriter, PackedTree, Points, Summary};
 use crate::query::Kind;
 use crate::rows::Image;
+use crate::scratch::Scratch;
 use crate::storage::{Columns, Limits, Sound, Table, Touch, columns};
 
 /// Stands for an unknown capture time; less than every known one.
@@ -358,12 +360,24 @@ impl Images {
 }
 
 /// Packs the tree over images in spatial order.
-pub(crate) fn pack(columns: &ImageColumns, groups: &GroupColumns) -> PackedTree<ImageSummary> {
-    let leaves: Vec<_> = (0..columns.len())
-        .step_by(LEAF_ROWS)
-        .filter_map(|first| leaf(columns, groups, first))
-        .collect();
-    PackedTree::new(leaves.into_iter())
+pub(crate) fn pack(
+    columns: &ImageColumns,
+    groups: &GroupColumns,
+    scratch: &Scratch,
+) -> Result<PackedTree<ImageSummary>, Error> {
+    /// Leaves that are made at a time, on all threads.
+    const LEAVES: usize = 1 << 14;
+    let mut nodes = NodesWriter::new(scratch);
+    for first in (0..columns.len()).step_by(LEAVES * LEAF_ROWS) {
+        let firsts = (0..LEAVES).into_par_iter().map(|i| first + i * LEAF_ROWS);
+        let leaves: Vec<_> = firsts
+            .filter_map(|first| leaf(columns, groups, first))
+            .collect();
+        leaves
+            .into_iter()
+            .try_for_each(|(bounds, summary)| nodes.push(bounds, summary))?;
+    }
+    PackedTree::over(nodes, scratch)
 }
 
 fn leaf(
@@ -371,7 +385,7 @@ fn leaf(
     groups: &GroupColumns,
     first: usize,
 ) -> Option<(GridBox, ImageSummary)> {
-    let rows = first..(first + LEAF_ROWS).min(columns.len());
+    let rows = first.min(columns.len())..(first + LEAF_ROWS).min(columns.len());
     let bounds = bounds_of(&columns.x[rows.clone()], &columns.y[rows.clone()])?;
     let summary = rows
         .map(|row| summary_of(columns, groups, row))

@@ -38,6 +38,7 @@ mod place;
 mod query;
 mod rows;
 pub mod schema;
+mod scratch;
 mod selection;
 mod sequence;
 mod storage;

@@ -137,7 +137,9 @@ pub fn open(path: &Path, tilesets: &[&'static str]) -> Result<Box<dyn TileStore>
 fn what_it_seems(path: &Path) -> &'static str {
     let extension = path.extension().and_then(|extension| extension.to_str());
     match extension {
-        Some("tsight") => "a dataset file, which this version cannot read",
+        Some("tsight") => {
+            "a dataset file, not tiles: ask it with `tilesight images`; what it is built of can be packed"
+        }
         Some("mvt" | "pbf" | "gz") => "a single tile, whose place only its path can tell",
         _ => "neither a folder nor an SQLite database nor PMTiles",
     }

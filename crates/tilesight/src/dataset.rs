@@ -1,10 +1,13 @@
 //! Datasets that are opened from a source.
 
+use std::fs::File;
+use std::io::Read;
 use std::ops::Deref;
 use std::path::Path;
 
-use tilesight_query::Image;
+use tilesight_query::{Image, Io};
 
+use crate::about;
 use crate::error::Error;
 use crate::source::{self, Progress, Source};
 
@@ -36,6 +39,8 @@ impl Dataset {
     ///   `mly_map_feature_point` and `mly_map_feature_traffic_sign` after the tilesets. Where
     ///   there are both of the first two, which have the same images, `mly1_public` is read and
     ///   [`Source::ignored`] names the other; to read that one, open its own folder.
+    /// - A dataset file, as [`build`](crate::build()) makes it: it is mapped, not read, and holds
+    ///   what its sources held.
     /// - An MBTiles or PMTiles archive, which holds the tiles inside its declared bounds. Those
     ///   that are not in it are empty. An archive that [`pack`](crate::pack()) made of a folder
     ///   holds exactly its tiles, as the folder does.
@@ -46,11 +51,13 @@ impl Dataset {
     /// # Errors
     ///
     /// [`Error::Store`] when there is no such source or it is damaged as a whole,
-    /// [`Error::Query`] when it has more rows than can be numbered.
+    /// [`Error::Open`] when it is a dataset file that is damaged, [`Error::Query`] when it has more
+    /// rows than can be numbered.
     ///
     /// # Cost
     ///
-    /// Less than a microsecond of processor time an image, and about 100 bytes of memory.
+    /// Of a dataset file, microseconds; else less than a microsecond of processor time an image,
+    /// and about 100 bytes of memory.
     ///
     /// # Example
     ///
@@ -65,20 +72,29 @@ impl Dataset {
     /// # Ok::<(), tilesight::Error>(())
     /// ```
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::open_with(path, &|_| ())
+        Self::open_with(path, Io::Map, &|_| ())
     }
 
-    /// Opens a source as [`open`](Self::open) does, and calls `on_progress` after each tile, from
-    /// the threads that read them.
+    /// Opens a source as [`open`](Self::open) does: a dataset file as `io` says; of anything else
+    /// every tile is read, and `on_progress` called after each, from the threads that read them.
     ///
     /// # Errors
     ///
     /// As [`open`](Self::open).
     pub fn open_with(
         path: impl AsRef<Path>,
+        io: Io,
         on_progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Self, Error> {
-        let (data, source) = source::read(path.as_ref(), on_progress)?;
+        let path = path.as_ref();
+        if is_dataset_file(path) {
+            let (data, about) = tilesight_query::Dataset::open(path, io)?;
+            return Ok(Self {
+                data,
+                source: about::from_json(&about),
+            });
+        }
+        let (data, source) = source::read(path, on_progress)?;
         Ok(Self { data, source })
     }
 
@@ -100,6 +116,13 @@ impl Dataset {
     pub const fn source(&self) -> &Source {
         &self.source
     }
+}
+
+/// Tells whether a file begins as dataset files do.
+pub fn is_dataset_file(path: impl AsRef<Path>) -> bool {
+    let mut start = [0; tilesight_query::Dataset::MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == tilesight_query::Dataset::MAGIC
 }
 
 impl Deref for Dataset {

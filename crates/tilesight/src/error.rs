@@ -7,6 +7,12 @@ pub enum Error {
     /// The source could not be read.
     #[error(transparent)]
     Store(#[from] tilesight_store::Error),
+    /// The dataset file could not be opened.
+    #[error(transparent)]
+    Open(#[from] tilesight_query::OpenError),
+    /// The dataset file could not be written.
+    #[error("cannot write the dataset: {0}")]
+    Write(std::io::Error),
     /// The question was not answered: [`NotHeld`](tilesight_query::Error::NotHeld) for one.
     #[error(transparent)]
     Query(#[from] tilesight_query::Error),
@@ -28,7 +34,11 @@ impl Error {
         match self {
             Self::Store(error) => error.is_retryable(),
             Self::Query(error) => error.is_retryable(),
-            Self::Position(_) | Self::Region(_) | Self::Date(_) => false,
+            Self::Open(_)
+            | Self::Write(_)
+            | Self::Position(_)
+            | Self::Region(_)
+            | Self::Date(_) => false,
         }
     }
 }

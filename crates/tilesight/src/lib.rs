@@ -1,6 +1,7 @@
 //! An embedded spatial query engine over the vector tiles of street-level imagery.
 //!
-//! Open a folder of tiles, an MBTiles or a PMTiles archive once; from then on ask, offline: which images
+//! Open a folder of tiles, an MBTiles or a PMTiles archive, or build a dataset file of them once; from
+//! then on ask, offline: which images
 //! were taken inside this polygon, within 50 m of this door, *looking at* this door, since 2023,
 //! as panoramas, by this organization, and which sequences, signs and objects are there.
 //!
@@ -29,6 +30,8 @@
 
 #![forbid(unsafe_code)]
 
+mod about;
+mod build;
 mod dataset;
 mod decode;
 mod error;
@@ -36,12 +39,14 @@ pub mod formats;
 mod pack;
 mod source;
 
-pub use dataset::Dataset;
+pub use build::{BuildOptions, Built, build};
+pub use dataset::{Dataset, is_dataset_file};
 pub use error::Error;
 pub use pack::pack;
 pub use source::{Progress, Source};
 
 pub use tilesight_query::Error as QueryError;
+pub use tilesight_query::{Damage, Io, OpenError};
 pub use tilesight_query::{
     FeatureKind, FeatureQuery, FeatureSelection, Filter, GroupBy, GroupCount, GroupKey, Image,
     ImageQuery, Info, Kind, MapFeature, NotHeld, ParsePeriodError, Period, Place, Selection,

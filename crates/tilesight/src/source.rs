@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
-use tilesight_query::build::{FailedTile, Holding, Part, build};
+use tilesight_query::build::{Builder, FailedTile, Holding, Part};
 use tilesight_query::schema::DATA_ZOOM;
 use tilesight_query::{Dataset, Tileset};
 use tilesight_store::{Ledger, Metadata, StoredTile, TileStore};
@@ -34,6 +34,9 @@ const MAX_TILES_A_PART: usize = 256;
 /// Parts for each thread, so that one with few images does not idle.
 const PARTS_A_THREAD: usize = 8;
 
+/// Parts for each thread that are decoded before the next are begun.
+const PARTS_AT_A_TIME: usize = 2;
+
 /// How far the reading of a source has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -60,32 +63,99 @@ pub struct Source {
     pub left_out: u64,
     /// The first tile that has such a row.
     pub left_out_first: Option<TileId>,
+    /// When the first and the last of the tiles were fetched, in milliseconds since 1970, where
+    /// the source knows.
+    pub fetched_at_ms: Option<(i64, i64)>,
 }
 
-/// Reads and indexes a source.
+impl Source {
+    /// Takes over what was read of a further source. Its name is that of all only where there is
+    /// but one.
+    fn add(&mut self, other: Self) {
+        if self.bytes == 0 && self.tilesets.is_empty() {
+            *self = other;
+            return;
+        }
+        self.name = None;
+        self.attribution = self.attribution.take().or(other.attribution);
+        let is_new = |name: &&str| !self.tilesets.contains(name);
+        let new: Vec<_> = other.tilesets.into_iter().filter(is_new).collect();
+        self.tilesets.extend(new);
+        let is_new = |name: &&str| !self.ignored.contains(name);
+        let new: Vec<_> = other.ignored.into_iter().filter(is_new).collect();
+        self.ignored.extend(new);
+        self.bytes += other.bytes;
+        self.left_out += other.left_out;
+        self.left_out_first = self.left_out_first.or(other.left_out_first);
+        self.fetched_at_ms = match (self.fetched_at_ms, other.fetched_at_ms) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+/// Reads and indexes a source in memory.
 pub(crate) fn read(
     path: &Path,
     on_progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Dataset, Source), Error> {
-    let store = tilesight_store::open(path, &TILESET_NAMES)?;
-    let indices = tiles_to_read(store.tiles());
-    let (parts, outcomes) = decode_all(&*store, &indices, on_progress);
-    let source = describe(&*store, &indices, &outcomes);
-    let holdings = match store.ledger() {
+    read_all(&[path], Builder::in_memory(), MAX_TILES_A_PART, on_progress)
+}
+
+/// Reads sources one after the other into one dataset; `tiles_a_part` are decoded at most before
+/// they are handed over.
+pub(crate) fn read_all(
+    paths: &[&Path],
+    mut builder: Builder,
+    tiles_a_part: usize,
+    on_progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(Dataset, Source), Error> {
+    let open = |path: &&Path| tilesight_store::open(path, &TILESET_NAMES);
+    let stores = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let ignored = ignored_tileset(&stores);
+    let chosen: Vec<Vec<usize>> = stores
+        .iter()
+        .map(|store| tiles_to_read(store.tiles(), ignored))
+        .collect();
+    let tiles_read = AtomicU64::new(0);
+    let tiles = chosen.iter().map(|indices| indices.len() as u64).sum();
+    let tick = || {
+        let tiles_read = tiles_read.fetch_add(1, Ordering::Relaxed) + 1;
+        on_progress(Progress { tiles_read, tiles });
+    };
+    let (mut holdings, mut source) = (Vec::new(), Source::default());
+    for (store, indices) in stores.iter().zip(&chosen) {
+        let outcomes = decode_into(&mut builder, &**store, indices, tiles_a_part, &tick)?;
+        source.add(describe(&**store, indices, &outcomes));
+        holdings.extend(holdings_of(&**store, outcomes, &source.ignored));
+    }
+    Ok((builder.finish(&holdings)?, source))
+}
+
+fn holdings_of(
+    store: &dyn TileStore,
+    outcomes: Vec<Outcome>,
+    ignored: &[&'static str],
+) -> Vec<Holding> {
+    match store.ledger() {
         Some(ledger) => {
-            let of_ledger = ledger_outcomes(ledger, &source.ignored);
+            let of_ledger = ledger_outcomes(ledger, ignored);
             holdings_of_ledger(outcomes.into_iter().chain(of_ledger).collect())
         }
         None => holdings(store.metadata(), outcomes),
-    };
-    let dataset = build(parts, &holdings)?;
-    Ok((dataset, source))
+    }
 }
 
-/// The tiles of a store but for the images' second positions.
-fn tiles_to_read(tiles: &[StoredTile]) -> Vec<usize> {
-    let has = |name| tiles.iter().any(|tile| tile.tileset == Some(name));
-    let ignored = if has(RECORDED) { Some(COMPUTED) } else { None };
+/// The images' second positions, where the first ones are there too.
+fn ignored_tileset(stores: &[Box<dyn TileStore>]) -> Option<&'static str> {
+    let mut tiles = stores.iter().flat_map(|store| store.tiles());
+    tiles
+        .any(|tile| tile.tileset == Some(RECORDED))
+        .then_some(COMPUTED)
+}
+
+/// The tiles of a store but for those of a tileset.
+fn tiles_to_read(tiles: &[StoredTile], ignored: Option<&'static str>) -> Vec<usize> {
     let is_read = |index: &usize| ignored.is_none() || tiles[*index].tileset != ignored;
     (0..tiles.len()).filter(is_read).collect()
 }
@@ -101,26 +171,49 @@ struct Outcome {
     failure: Option<String>,
 }
 
-/// Decodes tiles into parts that follow each other in their order.
+/// Decodes tiles into parts that follow each other in their order, and adds them: some while the
+/// next are decoded.
+fn decode_into(
+    builder: &mut Builder,
+    store: &dyn TileStore,
+    indices: &[usize],
+    tiles_a_part: usize,
+    tick: &(dyn Fn() + Sync),
+) -> Result<Vec<Outcome>, Error> {
+    let threads = rayon::current_num_threads();
+    let even = indices.len().div_ceil(threads * PARTS_A_THREAD);
+    let tiles_a_part = even.clamp(1, tiles_a_part);
+    let (mut outcomes, mut decoded) = (Vec::new(), Vec::new());
+    for batch in indices.chunks(tiles_a_part * threads * PARTS_AT_A_TIME) {
+        let (next, added) = rayon::join(
+            || decode_all(store, batch, tiles_a_part, tick),
+            || add_all(builder, std::mem::take(&mut decoded)),
+        );
+        added?;
+        decoded = next.0;
+        outcomes.extend(next.1);
+    }
+    add_all(builder, decoded)?;
+    Ok(outcomes)
+}
+
+fn add_all(builder: &mut Builder, parts: Vec<Part>) -> Result<(), Error> {
+    parts
+        .iter()
+        .try_for_each(|part| builder.add(part))
+        .map_err(Error::from)
+}
+
 fn decode_all(
     store: &dyn TileStore,
     indices: &[usize],
-    on_progress: &(dyn Fn(Progress) + Sync),
+    tiles_a_part: usize,
+    tick: &(dyn Fn() + Sync),
 ) -> (Vec<Part>, Vec<Outcome>) {
-    let tiles_read = AtomicU64::new(0);
-    let tick = || {
-        let tiles_read = tiles_read.fetch_add(1, Ordering::Relaxed) + 1;
-        on_progress(Progress {
-            tiles_read,
-            tiles: indices.len() as u64,
-        });
-    };
-    let parts = rayon::current_num_threads() * PARTS_A_THREAD;
-    let tiles_a_part = indices.len().div_ceil(parts).clamp(1, MAX_TILES_A_PART);
     let (parts, outcomes): (Vec<_>, Vec<_>) = indices
         .par_chunks(tiles_a_part)
         .map_init(TileDecoder::new, |decoder, indices| {
-            decode_part(store, indices, decoder, &tick)
+            decode_part(store, indices, decoder, tick)
         })
         .unzip();
     (parts, outcomes.into_iter().flatten().collect())
@@ -189,6 +282,10 @@ fn describe(store: &dyn TileStore, indices: &[usize], outcomes: &[Outcome]) -> S
         bytes: outcomes.iter().map(|outcome| outcome.bytes).sum(),
         left_out: outcomes.iter().map(|outcome| outcome.left_out).sum(),
         left_out_first: first.map(|outcome| outcome.tile),
+        fetched_at_ms: store.ledger().and_then(|ledger| {
+            let times = || indices.iter().map(|&index| ledger.fetched_at_ms[index]);
+            Some((times().min()?, times().max()?))
+        }),
     }
 }
 

@@ -1,92 +1,132 @@
 //! Map features: once each, in spatial order.
 
-use super::images::positions_of_ranks;
-use super::part::{Part, RawFeature};
-use super::{checked_count, sorted_texts};
+use bytemuck::{Pod, Zeroable};
+use tilesight_tile::GridPoint;
+
+use super::names::sorted_texts;
+use super::order::{Key, RawRow, RawRows};
+use super::part::{Interner, Part, RawFeature};
 use crate::error::Error;
 use crate::features::{FeatureColumns, FeatureIdOrder, Features, pack};
 use crate::images::{NONE, flag};
-use crate::index::{Ranked, sort_spatially};
 use crate::query::FeatureKind;
+use crate::scratch::{Scratch, Spool};
 
-/// Joins the map features of all parts.
-pub(super) fn build(parts: &[Part]) -> Result<Features, Error> {
-    let values = sorted_texts(parts.iter().flat_map(|part| part.values.values()));
-    let mut all: Vec<RawFeature> = Vec::new();
-    for part in parts {
-        let numbers = part
+/// A map feature as its tile has it, its value numbered in the order in which they came.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Row {
+    id: i64,
+    first_seen_at_ms: i64,
+    last_seen_at_ms: i64,
+    x: u32,
+    y: u32,
+    value: u32,
+    flags: u32,
+}
+
+impl RawRow for Row {
+    fn point(&self) -> GridPoint {
+        GridPoint {
+            x: self.x,
+            y: self.y,
+        }
+    }
+
+    /// Points come before signs of the same id.
+    fn key(&self) -> Key {
+        Key::new(self.id, self.flags & u32::from(flag::SIGN))
+    }
+}
+
+impl Row {
+    fn new(feature: &RawFeature, value: u32) -> Self {
+        let sign = if feature.kind == FeatureKind::TrafficSign {
+            flag::SIGN
+        } else {
+            0
+        };
+        let inexact = if feature.id_is_exact {
+            0
+        } else {
+            flag::INEXACT_ID
+        };
+        Self {
+            id: feature.id,
+            first_seen_at_ms: feature.first_seen_at_ms,
+            last_seen_at_ms: feature.last_seen_at_ms,
+            x: feature.point.x,
+            y: feature.point.y,
+            value,
+            flags: u32::from(sign | inexact),
+        }
+    }
+}
+
+/// Collects the map features of parts.
+pub(super) struct FeaturesBuilder {
+    rows: RawRows<Row>,
+    values: Interner<Box<str>>,
+}
+
+impl FeaturesBuilder {
+    pub(super) fn new(scratch: &Scratch) -> Self {
+        Self {
+            rows: RawRows::new(scratch),
+            values: Interner::default(),
+        }
+    }
+
+    pub(super) fn add(&mut self, part: &Part) -> Result<(), Error> {
+        let values = part
+            .values
+            .renumbered(|value| self.values.number_of_text(value));
+        for of_tile in part
+            .features
+            .chunk_by(|a, b| a.fetched_at_ms == b.fetched_at_ms)
+        {
+            let rows: Vec<Row> = of_tile
+                .iter()
+                .map(|feature| Row::new(feature, values.of(feature.value)))
+                .collect();
+            self.rows.extend(of_tile[0].fetched_at_ms, &rows)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self, scratch: &Scratch) -> Result<Features, Error> {
+        let values = sorted_texts(self.values.values());
+        let numbers = self
             .values
             .renumbered(|value| values.find(value).unwrap_or(NONE));
-        let renumbered = |feature: &RawFeature| RawFeature {
-            value: numbers.of(feature.value),
-            ..*feature
+        let mut rows = Spool::new(scratch);
+        self.rows
+            .finish(scratch, |cell| rows.extend(cell.iter().copied()))?;
+        let rows = rows.finish()?;
+        let columns = FeatureColumns {
+            x: rows.iter().map(|row| row.x).collect(),
+            y: rows.iter().map(|row| row.y).collect(),
+            id: rows.iter().map(|row| row.id).collect(),
+            value: rows.iter().map(|row| numbers.of(row.value)).collect(),
+            first_seen_at_ms: rows.iter().map(|row| row.first_seen_at_ms).collect(),
+            last_seen_at_ms: rows.iter().map(|row| row.last_seen_at_ms).collect(),
+            flags: rows.iter().map(|row| row.flags as u8).collect(),
         };
-        all.extend(part.features.iter().map(renumbered));
-    }
-    checked_count(all.len())?;
-    let kept = once_each(all);
-    let mut order = ranked(&kept);
-    sort_spatially(&mut order);
-    let rows: Vec<_> = order.iter().map(|row| &kept[row.rank as usize]).collect();
-    let columns = columns_of(&rows);
-    Ok(Features {
-        tree: pack(&columns),
-        id_order: FeatureIdOrder {
-            row: positions_of_ranks(&order).into(),
-        }
-        .into(),
-        table: columns.into(),
-        values,
-    })
-}
-
-/// Of each feature the most recently fetched, else the first; ascending by id, points before
-/// signs.
-fn once_each(mut all: Vec<RawFeature>) -> Vec<RawFeature> {
-    let key = |feature: &RawFeature| (feature.id, is_sign(feature));
-    all.sort_by_key(|feature| (key(feature), std::cmp::Reverse(feature.fetched_at_ms)));
-    all.dedup_by_key(|feature| key(feature));
-    all
-}
-
-fn is_sign(feature: &RawFeature) -> bool {
-    feature.kind == FeatureKind::TrafficSign
-}
-
-fn ranked(kept: &[RawFeature]) -> Vec<Ranked> {
-    let at = |(rank, feature): (u32, &RawFeature)| Ranked {
-        x: feature.point.x,
-        y: feature.point.y,
-        rank,
-    };
-    (0..).zip(kept).map(at).collect()
-}
-
-fn columns_of(features: &[&RawFeature]) -> FeatureColumns {
-    let each = features.iter();
-    FeatureColumns {
-        x: each.clone().map(|feature| feature.point.x).collect(),
-        y: each.clone().map(|feature| feature.point.y).collect(),
-        id: each.clone().map(|feature| feature.id).collect(),
-        value: each.clone().map(|feature| feature.value).collect(),
-        first_seen_at_ms: each
-            .clone()
-            .map(|feature| feature.first_seen_at_ms)
-            .collect(),
-        last_seen_at_ms: each
-            .clone()
-            .map(|feature| feature.last_seen_at_ms)
-            .collect(),
-        flags: each.map(|feature| flags_of(feature)).collect(),
+        Ok(Features {
+            tree: pack(&columns, scratch)?,
+            id_order: FeatureIdOrder {
+                row: by_key(&rows).into(),
+            }
+            .into(),
+            table: columns.into(),
+            values,
+        })
     }
 }
 
-fn flags_of(feature: &RawFeature) -> u8 {
-    let sign = if is_sign(feature) { flag::SIGN } else { 0 };
-    let inexact = if feature.id_is_exact {
-        0
-    } else {
-        flag::INEXACT_ID
-    };
-    sign | inexact
+/// The numbers of rows in ascending order of their keys.
+fn by_key(rows: &[Row]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+    order.sort_unstable_by_key(|&row| rows[row as usize].key());
+    order
 }

@@ -1,183 +1,240 @@
 //! Images: once each, in spatial order.
 
+use bytemuck::{Pod, Zeroable};
 use hashbrown::HashMap;
 use rayon::prelude::*;
+use tilesight_tile::GridPoint;
 
-use super::part::{Part, PartTile, RawImages};
-use super::{Images, Numbers, checked_count};
+use super::names::{Dictionaries, Names, Numbers};
+use super::order::{Key, RawRow, RawRows};
+use super::part::Part;
+use super::sequences::{SequenceImage, SequenceImages};
 use crate::error::Error;
-use crate::images::{Group, GroupColumns, IdOrder, ImageColumns, pack, split_ms};
-use crate::index::{Ranked, sort_spatially};
-use crate::storage::Column;
+use crate::images::{Group, GroupColumns, IdOrder, ImageColumns, Images, NONE, pack, split_ms};
+use crate::scratch::{Scratch, Sorter, Spool};
 
-/// Joins the images of all parts.
-pub(super) fn build(parts: Vec<Part>, numbers: Numbers) -> Result<Images, Error> {
-    checked_count(parts.iter().map(|part| part.images.id.len()).sum())?;
-    let tiles = TilesOfRows::of(&parts);
-    let raw = concatenate(parts, &numbers);
-    let kept = once_each(&raw.id, &tiles);
-    let mut order = ranked(&raw, &kept);
-    sort_spatially(&mut order);
-    let rows: Vec<u32> = order.iter().map(|row| kept[row.rank as usize]).collect();
-    let (groups, group) = grouped(&raw, &rows);
-    let columns = columns_of(&raw, &rows, group);
-    Ok(Images {
-        tree: pack(&columns, &groups),
-        id_order: IdOrder {
-            row: positions_of_ranks(&order).into(),
-        }
-        .into(),
-        groups: groups.into(),
-        table: columns.into(),
-        sequence_ids: numbers.sequence_ids,
-        organization_ids: numbers.organization_ids,
-        creator_ids: numbers.creator_ids,
-    })
+/// The share of memory for the order of the ids, one of so many.
+const ID_SHARE: usize = 8;
+
+/// An image as its tile has it.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub(super) struct RawImage {
+    id: i64,
+    captured_at_ms: i64,
+    compass_angle_deg: f64,
+    x: u32,
+    y: u32,
+    /// Number of its group, in the order in which they came.
+    group: u32,
+    flags: u32,
 }
 
-/// The groups of some rows, ascending, and which of them each row belongs to.
-fn grouped(raw: &RawImages, rows: &[u32]) -> (GroupColumns, Vec<u32>) {
-    let group_of = |row: u32| Group {
-        sequence: raw.sequence[row as usize],
-        organization: raw.organization[row as usize],
-        creator: raw.creator[row as usize],
-    };
-    let mut numbers: HashMap<Group, u32> = HashMap::new();
-    let firsts: Vec<u32> = rows
-        .iter()
-        .map(|&row| {
-            let next = numbers.len() as u32;
-            *numbers.entry(group_of(row)).or_insert(next)
+impl RawRow for RawImage {
+    fn point(&self) -> GridPoint {
+        GridPoint {
+            x: self.x,
+            y: self.y,
+        }
+    }
+
+    fn key(&self) -> Key {
+        Key::new(self.id, 0)
+    }
+}
+
+/// Collects the images of parts.
+pub(super) struct ImagesBuilder {
+    rows: RawRows<RawImage>,
+    /// Groups by the numbers that their members have in [`Names`].
+    groups: HashMap<Group, u32>,
+}
+
+impl ImagesBuilder {
+    pub(super) fn new(scratch: &Scratch) -> Self {
+        Self {
+            rows: RawRows::new(scratch),
+            groups: HashMap::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, part: &Part, names: &Names) -> Result<(), Error> {
+        let images = &part.images;
+        let mut rows = Vec::new();
+        let ends = part.tiles.iter().skip(1).map(|tile| tile.first_image);
+        for (tile, end) in part.tiles.iter().zip(ends.chain([images.id.len()])) {
+            rows.clear();
+            rows.extend((tile.first_image..end).map(|row| RawImage {
+                id: images.id[row],
+                captured_at_ms: images.captured_at_ms[row],
+                compass_angle_deg: images.compass_angle_deg[row],
+                x: images.x[row],
+                y: images.y[row],
+                group: self.group(Group {
+                    sequence: names.sequences.of(images.sequence[row]),
+                    organization: names.organizations.of(images.organization[row]),
+                    creator: names.creators.of(images.creator[row]),
+                }),
+                flags: u32::from(images.flags[row]),
+            }));
+            self.rows.extend(tile.fetched_at_ms, &rows)?;
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, group: Group) -> u32 {
+        let next = self.groups.len() as u32;
+        *self.groups.entry(group).or_insert(next)
+    }
+
+    /// The images, and the same again as their sequences need them.
+    pub(super) fn finish(
+        self,
+        dictionaries: Dictionaries,
+        numbers: &Numbers,
+        scratch: &Scratch,
+    ) -> Result<(Images, SequenceImages), Error> {
+        let (groups, renumbered) = sorted_groups(self.groups, numbers);
+        let mut writer = ImagesWriter::new(scratch);
+        self.rows
+            .finish(scratch, |rows| writer.push(rows, &groups, &renumbered))?;
+        writer.finish(groups, dictionaries, scratch)
+    }
+}
+
+/// The groups in ascending order, and what the number of each becomes.
+fn sorted_groups(groups: HashMap<Group, u32>, numbers: &Numbers) -> (GroupColumns, Vec<u32>) {
+    let mut sorted: Vec<(Group, u32)> = groups
+        .into_iter()
+        .map(|(group, first)| {
+            let group = Group {
+                sequence: numbers.sequences.of(group.sequence),
+                organization: numbers.organizations.of(group.organization),
+                creator: numbers.creators.of(group.creator),
+            };
+            (group, first)
         })
         .collect();
-    let mut groups: Vec<(Group, u32)> = numbers.into_iter().collect();
-    groups.par_sort_unstable();
-    let mut renumbered = vec![0; groups.len()];
-    for (number, (_, first)) in (0..).zip(&groups) {
+    sorted.par_sort_unstable();
+    let mut renumbered = vec![NONE; sorted.len()];
+    for (number, (_, first)) in (0..).zip(&sorted) {
         renumbered[*first as usize] = number;
     }
     let columns = GroupColumns {
-        sequence: groups.iter().map(|(group, _)| group.sequence).collect(),
-        organization: groups.iter().map(|(group, _)| group.organization).collect(),
-        creator: groups.iter().map(|(group, _)| group.creator).collect(),
+        sequence: sorted.iter().map(|(group, _)| group.sequence).collect(),
+        organization: sorted.iter().map(|(group, _)| group.organization).collect(),
+        creator: sorted.iter().map(|(group, _)| group.creator).collect(),
     };
-    let of_row = firsts
-        .into_iter()
-        .map(|first| renumbered[first as usize])
-        .collect();
-    (columns, of_row)
+    (columns, renumbered)
 }
 
-fn columns_of(raw: &RawImages, rows: &[u32], group: Vec<u32>) -> ImageColumns {
-    let times = &raw.captured_at_ms;
-    ImageColumns {
-        x: gather(&raw.x, rows),
-        y: gather(&raw.y, rows),
-        id: gather(&raw.id, rows),
-        captured_at_high: gathered(rows, |row| split_ms(times[row]).0),
-        captured_at_low: gathered(rows, |row| split_ms(times[row]).1),
-        compass_angle_deg: gather(&raw.compass_angle_deg, rows),
-        group: group.into(),
-        flags: gather(&raw.flags, rows),
-    }
+/// An id and its row.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable)]
+struct IdRow {
+    id: i64,
+    row: u32,
+    reserved: u32,
 }
 
-fn gather<T: Copy + Send + Sync>(column: &[T], rows: &[u32]) -> Column<T> {
-    gathered(rows, |row| column[row])
+/// Collects the columns of images in their last order.
+struct ImagesWriter {
+    x: Spool<u32>,
+    y: Spool<u32>,
+    id: Spool<i64>,
+    captured_at_high: Spool<u32>,
+    captured_at_low: Spool<u16>,
+    compass_angle_deg: Spool<f64>,
+    group: Spool<u32>,
+    flags: Spool<u8>,
+    ids: Sorter<IdRow>,
+    sequences: SequenceImages,
 }
 
-fn gathered<T: Send>(rows: &[u32], value: impl Fn(usize) -> T + Sync) -> Column<T> {
-    rows.par_iter()
-        .map(|&row| value(row as usize))
-        .collect::<Vec<_>>()
-        .into()
-}
-
-/// Which tile each row came from.
-struct TilesOfRows {
-    tiles: Vec<PartTile>,
-}
-
-impl TilesOfRows {
-    fn of(parts: &[Part]) -> Self {
-        let mut tiles = Vec::new();
-        let mut rows_before = 0;
-        for part in parts {
-            tiles.extend(part.tiles.iter().map(|tile| PartTile {
-                first_image: rows_before + tile.first_image,
-                ..*tile
-            }));
-            rows_before += part.images.id.len();
-        }
-        Self { tiles }
-    }
-
-    fn fetched_at_ms(&self, row: u32) -> i64 {
-        let beyond = self
-            .tiles
-            .partition_point(|tile| tile.first_image <= row as usize);
-        self.tiles[beyond - 1].fetched_at_ms
-    }
-}
-
-/// The rows of all parts one after the other, with the dataset's numbers.
-fn concatenate(parts: Vec<Part>, numbers: &Numbers) -> RawImages {
-    let rows = parts.iter().map(|part| part.images.id.len()).sum();
-    let mut all = RawImages::with_capacity(rows);
-    for (mut part, numbers) in parts.into_iter().zip(&numbers.parts) {
-        let images = &mut part.images;
-        all.x.append(&mut images.x);
-        all.y.append(&mut images.y);
-        all.id.append(&mut images.id);
-        all.captured_at_ms.append(&mut images.captured_at_ms);
-        all.compass_angle_deg.append(&mut images.compass_angle_deg);
-        all.flags.append(&mut images.flags);
-        all.sequence
-            .extend(numbers.sequences.of_all(&images.sequence));
-        all.organization
-            .extend(numbers.organizations.of_all(&images.organization));
-        all.creator.extend(numbers.creators.of_all(&images.creator));
-    }
-    all
-}
-
-/// The rows to keep, ascending by id: of each image the most recently fetched, else the first.
-fn once_each(ids: &[i64], tiles: &TilesOfRows) -> Vec<u32> {
-    let mut rows: Vec<(i64, u32)> = ids.iter().copied().zip(0..).collect();
-    rows.par_sort_unstable();
-    rows.chunk_by(|a, b| a.0 == b.0)
-        .map(|same| best(same, tiles))
-        .collect()
-}
-
-/// Of the rows of one image, in the order of their tiles, the one that stays.
-fn best(same: &[(i64, u32)], tiles: &TilesOfRows) -> u32 {
-    let mut best = same[0].1;
-    for &(_, row) in &same[1..] {
-        if tiles.fetched_at_ms(row) > tiles.fetched_at_ms(best) {
-            best = row;
+impl ImagesWriter {
+    fn new(scratch: &Scratch) -> Self {
+        Self {
+            x: Spool::new(scratch),
+            y: Spool::new(scratch),
+            id: Spool::new(scratch),
+            captured_at_high: Spool::new(scratch),
+            captured_at_low: Spool::new(scratch),
+            compass_angle_deg: Spool::new(scratch),
+            group: Spool::new(scratch),
+            flags: Spool::new(scratch),
+            ids: Sorter::new(scratch, ID_SHARE),
+            sequences: SequenceImages::new(scratch),
         }
     }
-    best
-}
 
-fn ranked(columns: &RawImages, kept: &[u32]) -> Vec<Ranked> {
-    let at = |row: u32| (columns.x[row as usize], columns.y[row as usize]);
-    (0..)
-        .zip(kept)
-        .map(|(rank, &row)| Ranked {
-            x: at(row).0,
-            y: at(row).1,
-            rank,
-        })
-        .collect()
-}
-
-/// Where each rank stands in an order of ranks.
-pub(super) fn positions_of_ranks(order: &[Ranked]) -> Vec<u32> {
-    let mut positions = vec![0; order.len()];
-    for (position, row) in (0..).zip(order) {
-        positions[row.rank as usize] = position;
+    fn push(
+        &mut self,
+        rows: &[RawImage],
+        groups: &GroupColumns,
+        renumbered: &[u32],
+    ) -> Result<(), Error> {
+        let numbered = || (self.x.len() as u32..).zip(rows);
+        let ids = numbered().map(|(row, image)| IdRow {
+            id: image.id,
+            row,
+            reserved: 0,
+        });
+        self.ids.extend(ids)?;
+        self.sequences.extend(numbered().map(|(row, image)| {
+            let group = groups.get(renumbered[image.group as usize]);
+            SequenceImage::new(
+                row,
+                image.id,
+                image.captured_at_ms,
+                image.point(),
+                group.sequence,
+            )
+        }))?;
+        let times = || rows.iter().map(|image| split_ms(image.captured_at_ms));
+        self.x.extend(rows.iter().map(|image| image.x))?;
+        self.y.extend(rows.iter().map(|image| image.y))?;
+        self.id.extend(rows.iter().map(|image| image.id))?;
+        self.captured_at_high
+            .extend(times().map(|(high, _)| high))?;
+        self.captured_at_low.extend(times().map(|(_, low)| low))?;
+        self.compass_angle_deg
+            .extend(rows.iter().map(|image| image.compass_angle_deg))?;
+        self.group
+            .extend(rows.iter().map(|image| renumbered[image.group as usize]))?;
+        self.flags
+            .extend(rows.iter().map(|image| image.flags as u8))
     }
-    positions
+
+    fn finish(
+        self,
+        groups: GroupColumns,
+        dictionaries: Dictionaries,
+        scratch: &Scratch,
+    ) -> Result<(Images, SequenceImages), Error> {
+        let columns = ImageColumns {
+            x: self.x.finish()?,
+            y: self.y.finish()?,
+            id: self.id.finish()?,
+            captured_at_high: self.captured_at_high.finish()?,
+            captured_at_low: self.captured_at_low.finish()?,
+            compass_angle_deg: self.compass_angle_deg.finish()?,
+            group: self.group.finish()?,
+            flags: self.flags.finish()?,
+        };
+        let mut by_id = Spool::new(scratch);
+        by_id.extend_in_blocks(self.ids.finish()?.map(|entry| entry.row))?;
+        let images = Images {
+            tree: pack(&columns, &groups, scratch)?,
+            id_order: IdOrder {
+                row: by_id.finish()?,
+            }
+            .into(),
+            groups: groups.into(),
+            table: columns.into(),
+            sequence_ids: dictionaries.sequence_ids,
+            organization_ids: dictionaries.organization_ids,
+            creator_ids: dictionaries.creator_ids,
+        };
+        Ok((images, self.sequences))
+    }
 }

@@ -7,22 +7,29 @@
 mod features;
 mod holding;
 mod images;
+mod names;
+mod order;
 mod part;
 mod sequences;
 
 pub use holding::{FailedTile, Holding};
 pub use part::{FeatureRow, ImageRow, LineRow, Part, SequenceRef, TilePart, ValueRef};
 
+use std::path::PathBuf;
+
 use tilesight_tile::{GridPoint, LonLat};
 
 use crate::dataset::Dataset;
-use crate::dictionary::{Ids, Texts};
 use crate::error::Error;
-use crate::images::Images;
 use crate::query::Kind;
 use crate::rows::Image;
+use crate::scratch::Scratch;
+use features::FeaturesBuilder;
+use images::ImagesBuilder;
+use names::AllNames;
+use sequences::PiecesBuilder;
 
-/// Joins parts into a dataset.
+/// Joins parts into a dataset in memory.
 ///
 /// `parts` follow each other in the order of their tiles; `holdings` say for each tileset which
 /// tiles were there to be read.
@@ -36,20 +43,117 @@ use crate::rows::Image;
 ///
 /// O(n log n) in the rows, on all threads; about twice the memory of the result.
 pub fn build(parts: Vec<Part>, holdings: &[Holding]) -> Result<Dataset, Error> {
-    let coverage = holding::coverage(holdings);
-    let numbers = Numbers::of(&parts);
-    let lines = sequences::RawPieces::collect(&parts, &numbers)?;
-    let features = features::build(&parts)?;
-    let overview_points = parts.iter().map(|part| part.overview_points).sum();
-    let images = images::build(parts, numbers)?;
-    let sequences = sequences::build(&images, &lines, &coverage);
-    Ok(Dataset {
-        images,
-        sequences,
-        features,
-        coverage,
-        overview_points,
-    })
+    let mut builder = Builder::in_memory();
+    for part in parts {
+        builder.add(&part)?;
+    }
+    builder.finish(holdings)
+}
+
+/// Joins parts into a dataset, in as much memory as it is given.
+///
+/// ```
+/// use tilesight_query::ImageQuery;
+/// use tilesight_query::Tileset;
+/// use tilesight_query::build::{Builder, Holding, ImageRow, Part};
+/// use tilesight_tile::TileId;
+///
+/// let tile = TileId::new(14, 9326, 4742)?;
+/// let mut part = Part::new();
+/// part.tile(tile, None).image(ImageRow::at(tile.origin(), 17));
+///
+/// let mut builder = Builder::in_folder(std::env::temp_dir(), 64 << 20);
+/// builder.add(&part)?;
+/// let held = Holding { tiles: vec![tile], ..Holding::nothing(Tileset::Images) };
+/// let data = builder.finish(&[held])?;
+/// assert_eq!(data.images(&ImageQuery::default())?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Builder {
+    scratch: Scratch,
+    names: AllNames,
+    images: ImagesBuilder,
+    pieces: PiecesBuilder,
+    features: FeaturesBuilder,
+    overview_points: u64,
+}
+
+impl Builder {
+    /// A builder that keeps everything in memory.
+    pub fn in_memory() -> Self {
+        Self::new(Scratch::Memory)
+    }
+
+    /// A builder that keeps about `memory` bytes in memory, and the rest in temporary files in a
+    /// folder. They have no names, so that nothing is left behind however the build ends, and need
+    /// about as much room as the dataset will. Beyond that, memory holds what a dataset has few
+    /// of: the names of sequences, organizations and creators.
+    ///
+    /// The columns of the dataset lie in these files, until it is dropped.
+    pub fn in_folder(folder: impl Into<PathBuf>, memory: usize) -> Self {
+        Self::new(Scratch::Folder {
+            path: folder.into(),
+            memory,
+        })
+    }
+
+    fn new(scratch: Scratch) -> Self {
+        Self {
+            names: AllNames::default(),
+            images: ImagesBuilder::new(&scratch),
+            pieces: PiecesBuilder::new(&scratch),
+            features: FeaturesBuilder::new(&scratch),
+            overview_points: 0,
+            scratch,
+        }
+    }
+
+    /// Adds a part; parts follow each other in the order of their tiles.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooManyRows`] when there are more rows than row numbers, [`Error::Scratch`] when
+    /// a temporary file cannot be written.
+    pub fn add(&mut self, part: &Part) -> Result<(), Error> {
+        let names = self.names.add(part);
+        self.images.add(part, &names)?;
+        self.pieces.add(part, &names)?;
+        self.features.add(part)?;
+        self.overview_points += part.overview_points;
+        Ok(())
+    }
+
+    /// Orders and joins everything; `holdings` say for each tileset which tiles were there to be
+    /// read. The result depends on the parts and the holdings alone, not on the memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub fn finish(self, holdings: &[Holding]) -> Result<Dataset, Error> {
+        let scratch = &self.scratch;
+        let coverage = holding::coverage(holdings);
+        let (dictionaries, numbers) = self.names.finish();
+        let features = self.features.finish(scratch)?;
+        let pieces = self.pieces.finish(&numbers, scratch)?;
+        let (images, of_sequences) = self.images.finish(dictionaries, &numbers, scratch)?;
+        let sequences =
+            sequences::build(&images, of_sequences, pieces, &numbers, &coverage, scratch)?;
+        Ok(Dataset {
+            images,
+            sequences,
+            features,
+            coverage,
+            overview_points: self.overview_points,
+        })
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("scratch", &self.scratch)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Dataset {
@@ -96,63 +200,6 @@ impl Dataset {
         }
         build(vec![part], &[Holding::world()])
     }
-}
-
-/// Dictionaries of the dataset, and how each part's numbers translate to theirs.
-struct Numbers {
-    sequence_ids: Texts,
-    organization_ids: Ids,
-    creator_ids: Ids,
-    parts: Vec<PartNumbers>,
-}
-
-struct PartNumbers {
-    sequences: part::Renumbering,
-    organizations: part::Renumbering,
-    creators: part::Renumbering,
-}
-
-impl Numbers {
-    fn of(parts: &[Part]) -> Self {
-        let sequence_ids = sorted_texts(parts.iter().flat_map(|part| part.sequences.values()));
-        let organization_ids = Ids::new(
-            parts
-                .iter()
-                .flat_map(|part| part.organizations.values())
-                .copied(),
-        );
-        let creator_ids = Ids::new(
-            parts
-                .iter()
-                .flat_map(|part| part.creators.values())
-                .copied(),
-        );
-        let found = |number: Option<u32>| number.unwrap_or(crate::images::NONE);
-        let parts = parts
-            .iter()
-            .map(|part| PartNumbers {
-                sequences: part.sequences.renumbered(|id| found(sequence_ids.find(id))),
-                organizations: part
-                    .organizations
-                    .renumbered(|&id| found(organization_ids.find(id))),
-                creators: part.creators.renumbered(|&id| found(creator_ids.find(id))),
-            })
-            .collect();
-        Self {
-            sequence_ids,
-            organization_ids,
-            creator_ids,
-            parts,
-        }
-    }
-}
-
-/// The distinct texts among some, as a dictionary.
-fn sorted_texts<'a>(texts: impl Iterator<Item = &'a Box<str>>) -> Texts {
-    let mut sorted: Vec<&str> = texts.map(|text| &**text).collect();
-    sorted.sort_unstable();
-    sorted.dedup();
-    Texts::from_sorted(sorted)
 }
 
 /// Rows numbered by `u32`, of which the last stands for none.

@@ -65,22 +65,6 @@ pub(super) struct RawImages {
     pub(super) flags: Vec<u8>,
 }
 
-impl RawImages {
-    pub(super) fn with_capacity(rows: usize) -> Self {
-        Self {
-            x: Vec::with_capacity(rows),
-            y: Vec::with_capacity(rows),
-            id: Vec::with_capacity(rows),
-            captured_at_ms: Vec::with_capacity(rows),
-            compass_angle_deg: Vec::with_capacity(rows),
-            sequence: Vec::with_capacity(rows),
-            organization: Vec::with_capacity(rows),
-            creator: Vec::with_capacity(rows),
-            flags: Vec::with_capacity(rows),
-        }
-    }
-}
-
 /// Sequence features with their runs of vertices.
 #[derive(Debug, Default)]
 pub(super) struct RawLines {
@@ -363,7 +347,7 @@ impl<T: Eq + Hash> Interner<T> {
     }
 
     /// What each number becomes when the values are numbered anew.
-    pub(super) fn renumbered(&self, number_of: impl Fn(&T) -> u32) -> Renumbering {
+    pub(super) fn renumbered(&self, mut number_of: impl FnMut(&T) -> u32) -> Renumbering {
         let mut numbers = vec![NONE; self.numbers.len()];
         for (value, &number) in &self.numbers {
             numbers[number as usize] = number_of(value);
@@ -373,7 +357,7 @@ impl<T: Eq + Hash> Interner<T> {
 }
 
 impl Interner<Box<str>> {
-    fn number_of_text(&mut self, text: &str) -> u32 {
+    pub(super) fn number_of_text(&mut self, text: &str) -> u32 {
         if let Some(&number) = self.numbers.get(text) {
             return number;
         }
@@ -384,7 +368,7 @@ impl Interner<Box<str>> {
 }
 
 impl Interner<i64> {
-    fn number_of_id(&mut self, id: Option<i64>) -> u32 {
+    pub(super) fn number_of_id(&mut self, id: Option<i64>) -> u32 {
         let next = self.numbers.len() as u32;
         id.map_or(NONE, |id| *self.numbers.entry(id).or_insert(next))
     }
@@ -396,10 +380,6 @@ pub(super) struct Renumbering(Vec<u32>);
 impl Renumbering {
     pub(super) fn of(&self, number: u32) -> u32 {
         self.0.get(number as usize).copied().unwrap_or(NONE)
-    }
-
-    pub(super) fn of_all<'a>(&'a self, numbers: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
-        numbers.iter().map(|&number| self.of(number))
     }
 }
 

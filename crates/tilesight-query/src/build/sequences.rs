@@ -1,161 +1,294 @@
 //! Sequences: their images in capture order, and their lines.
 
+use bytemuck::{Pod, Zeroable};
 use hashbrown::HashMap;
 use rayon::prelude::*;
+use std::cmp::Ordering;
+use std::iter::Peekable;
 use tilesight_tile::{GridBox, GridPoint, TileId};
 
+use super::checked_count;
+use super::names::{Names, Numbers};
 use super::part::{Part, RawPiece};
-use super::{Numbers, PartNumbers, checked_count};
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::images::{Images, NONE, UNKNOWN_MS};
 use crate::index::{Ranked, sort_spatially, union_box};
 use crate::schema::{DATA_ZOOM, SEQUENCE_MIN_ZOOM};
+use crate::scratch::{Scratch, Sorted, Sorter, Spool};
 use crate::sequence::line::{Place, Run, Vertices, lines_of};
 use crate::sequence::{SequenceFacts, Sequences, SequencesWriter};
+use crate::storage::Column;
 
-/// Sequence features of all parts, ordered by sequence, with the dataset's numbers.
-pub(super) struct RawPieces {
-    pieces: Vec<RawPiece>,
-    run_ends: Vec<usize>,
-    x: Vec<u32>,
-    y: Vec<u32>,
+/// The shares of memory for images by sequence and for pieces of lines, one of so many.
+const IMAGE_SHARE: usize = 4;
+const PIECE_SHARE: usize = 16;
+
+/// An image as its sequence needs it. Ordered by sequence, then by (capture time, id), unknown
+/// times last.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+pub(super) struct SequenceImage {
+    captured_at_ms: i64,
+    id: i64,
+    sequence: u32,
+    row: u32,
+    x: u32,
+    y: u32,
 }
 
-impl RawPieces {
-    pub(super) fn collect(parts: &[Part], numbers: &Numbers) -> Result<Self, Error> {
-        checked_count(parts.iter().map(|part| part.lines.x.len()).sum())?;
-        let mut all = Self {
-            pieces: vec![],
-            run_ends: vec![],
-            x: vec![],
-            y: vec![],
-        };
-        let mut tiles_before = 0;
-        for (part, numbers) in parts.iter().zip(&numbers.parts) {
-            all.append(part, numbers, tiles_before);
-            tiles_before += part.tiles.len();
+impl SequenceImage {
+    pub(super) const fn new(
+        row: u32,
+        id: i64,
+        captured_at_ms: i64,
+        point: GridPoint,
+        sequence: u32,
+    ) -> Self {
+        Self {
+            captured_at_ms,
+            id,
+            sequence,
+            row,
+            x: point.x,
+            y: point.y,
         }
-        all.keep_newest();
-        all.pieces.sort_by_key(|piece| piece.sequence);
-        Ok(all)
     }
 
-    fn append(&mut self, part: &Part, numbers: &PartNumbers, tiles_before: usize) {
-        let (runs_before, vertices_before) = (self.run_ends.len(), self.x.len());
-        self.x.extend_from_slice(&part.lines.x);
-        self.y.extend_from_slice(&part.lines.y);
+    const fn key(&self) -> (u32, bool, i64, i64) {
+        let is_unknown = self.captured_at_ms == UNKNOWN_MS;
+        (self.sequence, is_unknown, self.captured_at_ms, self.id)
+    }
+
+    const fn point(&self) -> GridPoint {
+        GridPoint {
+            x: self.x,
+            y: self.y,
+        }
+    }
+}
+
+impl Ord for SequenceImage {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for SequenceImage {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Collects the images that have a sequence.
+pub(super) struct SequenceImages(Sorter<SequenceImage>);
+
+impl SequenceImages {
+    pub(super) fn new(scratch: &Scratch) -> Self {
+        Self(Sorter::new(scratch, IMAGE_SHARE))
+    }
+
+    pub(super) fn extend(
+        &mut self,
+        images: impl Iterator<Item = SequenceImage>,
+    ) -> Result<(), Error> {
+        self.0.extend(images.filter(|image| image.sequence != NONE))
+    }
+}
+
+/// A sequence feature of one tile.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Piece {
+    captured_at_ms: i64,
+    fetched_at_ms: i64,
+    /// Which of all tiles, of which one may be there twice.
+    copy: u64,
+    /// Its runs of vertices.
+    first_run: u64,
+    beyond_run: u64,
+    /// Numbers in the order in which names came.
+    sequence: u32,
+    organization: u32,
+    creator: u32,
+    flags: u32,
+}
+
+/// A sequence's number and one of its pieces.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable)]
+struct PieceOf {
+    sequence: u32,
+    piece: u32,
+}
+
+/// Collects the sequence features of parts.
+pub(super) struct PiecesBuilder {
+    pieces: Spool<Piece>,
+    run_ends: Spool<u64>,
+    x: Spool<u32>,
+    y: Spool<u32>,
+    tiles: Vec<TileId>,
+    /// The most recently fetched copy of each tile, else the first.
+    newest: HashMap<TileId, (i64, u64)>,
+}
+
+impl PiecesBuilder {
+    pub(super) fn new(scratch: &Scratch) -> Self {
+        Self {
+            pieces: Spool::new(scratch),
+            run_ends: Spool::new(scratch),
+            x: Spool::new(scratch),
+            y: Spool::new(scratch),
+            tiles: Vec::new(),
+            newest: HashMap::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, part: &Part, names: &Names) -> Result<(), Error> {
+        checked_count(self.x.len() + part.lines.x.len())?;
+        checked_count(self.pieces.len() + part.lines.pieces.len())?;
+        for piece in &part.lines.pieces {
+            self.add_piece(piece, names)?;
+        }
+        let vertices_before = self.x.len() as u64;
+        let run_ends = part.lines.run_ends.iter();
         self.run_ends
-            .extend(part.lines.run_ends.iter().map(|end| vertices_before + end));
-        self.pieces
-            .extend(part.lines.pieces.iter().map(|piece| RawPiece {
-                copy: tiles_before + piece.copy,
-                sequence: numbers.sequences.of(piece.sequence),
-                organization: numbers.organizations.of(piece.organization),
-                creator: numbers.creators.of(piece.creator),
-                first_run: runs_before + piece.first_run,
-                beyond_run: runs_before + piece.beyond_run,
-                ..*piece
-            }));
+            .extend(run_ends.map(|&end| vertices_before + end as u64))?;
+        self.x.extend(part.lines.x.iter().copied())?;
+        self.y.extend(part.lines.y.iter().copied())?;
+        self.tiles.extend(part.tiles.iter().map(|tile| tile.tile));
+        Ok(())
     }
 
-    /// Keeps the pieces of the most recently fetched copy of each tile, else of the first.
-    fn keep_newest(&mut self) {
-        let mut newest: HashMap<TileId, (i64, usize)> = HashMap::new();
-        for piece in &self.pieces {
-            let candidate = (piece.fetched_at_ms, piece.copy);
-            let kept = newest.entry(piece.tile).or_insert(candidate);
-            if candidate.0 > kept.0 {
-                *kept = candidate;
-            }
+    fn add_piece(&mut self, piece: &RawPiece, names: &Names) -> Result<(), Error> {
+        let copy = (self.tiles.len() + piece.copy) as u64;
+        let kept = self
+            .newest
+            .entry(piece.tile)
+            .or_insert((piece.fetched_at_ms, copy));
+        if piece.fetched_at_ms > kept.0 {
+            *kept = (piece.fetched_at_ms, copy);
         }
-        self.pieces
-            .retain(|piece| newest[&piece.tile].1 == piece.copy);
+        let runs_before = self.run_ends.len() as u64;
+        self.pieces.push(Piece {
+            captured_at_ms: piece.captured_at_ms,
+            fetched_at_ms: piece.fetched_at_ms,
+            copy,
+            first_run: runs_before + piece.first_run as u64,
+            beyond_run: runs_before + piece.beyond_run as u64,
+            sequence: names.sequences.of(piece.sequence),
+            organization: names.organizations.of(piece.organization),
+            creator: names.creators.of(piece.creator),
+            flags: u32::from(piece.flags),
+        })
     }
 
-    fn of_sequence(&self, sequence: u32) -> &[RawPiece] {
-        let first = self
-            .pieces
-            .partition_point(|piece| piece.sequence < sequence);
-        let rest = &self.pieces[first..];
-        &rest[..rest.partition_point(|piece| piece.sequence == sequence)]
+    /// The pieces of the newest copies, by sequence.
+    pub(super) fn finish(self, numbers: &Numbers, scratch: &Scratch) -> Result<Pieces, Error> {
+        let pieces = self.pieces.finish()?;
+        let mut order = Sorter::new(scratch, PIECE_SHARE);
+        let is_newest =
+            |piece: &Piece| self.newest[&self.tiles[piece.copy as usize]].1 == piece.copy;
+        let kept = (0..)
+            .zip(pieces.iter())
+            .filter(|(_, piece)| is_newest(piece));
+        order.extend(kept.map(|(number, piece)| PieceOf {
+            sequence: numbers.sequences.of(piece.sequence),
+            piece: number,
+        }))?;
+        Ok(Pieces {
+            order: order.finish()?.peekable(),
+            pieces,
+            tiles: self.tiles,
+            run_ends: self.run_ends.finish()?,
+            x: self.x.finish()?,
+            y: self.y.finish()?,
+        })
+    }
+}
+
+/// Sequence features, by sequence.
+pub(super) struct Pieces {
+    order: Peekable<Sorted<PieceOf>>,
+    pieces: Column<Piece>,
+    tiles: Vec<TileId>,
+    run_ends: Column<u64>,
+    x: Column<u32>,
+    y: Column<u32>,
+}
+
+impl Pieces {
+    /// Takes the pieces of the next sequence.
+    fn take(&mut self, sequence: u32) -> Vec<u32> {
+        let mut taken = Vec::new();
+        while let Some(next) = self.order.next_if(|next| next.sequence <= sequence) {
+            taken.push(next.piece);
+        }
+        taken
     }
 
-    fn run(&self, run: usize) -> Vertices<'_> {
+    /// The runs of vertices of some pieces, each with the tile it lies on.
+    fn runs<'a>(&'a self, pieces: &'a [u32]) -> impl Iterator<Item = (TileId, Vertices<'a>)> {
+        pieces.iter().flat_map(move |&piece| {
+            let piece = &self.pieces[piece as usize];
+            let tile = self.tiles[piece.copy as usize];
+            (piece.first_run..piece.beyond_run).map(move |run| (tile, self.run(run)))
+        })
+    }
+
+    fn run(&self, run: u64) -> Vertices<'_> {
+        let run = run as usize;
         let start = run.checked_sub(1).map_or(0, |before| self.run_ends[before]);
-        let vertices = start..self.run_ends[run];
+        let vertices = start as usize..self.run_ends[run] as usize;
         (&self.x[vertices.clone()], &self.y[vertices])
     }
 }
 
 /// Groups images into sequences and stitches their lines.
-pub(super) fn build(images: &Images, pieces: &RawPieces, coverage: &Coverage) -> Sequences {
-    let count = images.sequence_ids.len();
-    let sequence_of_row: Vec<u32> = (0..images.len() as u32)
-        .map(|row| images.group(row).sequence)
-        .collect();
-    let (row_starts, mut rows) = rows_by_sequence(&sequence_of_row, count);
-    sort_by_capture(images, &row_starts, &mut rows);
-    let rows_of = |i: usize| &rows[row_starts[i] as usize..row_starts[i + 1] as usize];
-    let mut writer = SequencesWriter::default();
-    let mut places = Vec::with_capacity(count);
-    // Some at a time, so that no more than these are there twice.
-    for first in (0..count).step_by(DRAFTS) {
-        let drafts: Vec<Draft> = (first..(first + DRAFTS).min(count))
-            .into_par_iter()
-            .map(|i| Draft::new(images, rows_of(i), pieces, i as u32, coverage))
+pub(super) fn build(
+    images: &Images,
+    of_sequences: SequenceImages,
+    mut pieces: Pieces,
+    numbers: &Numbers,
+    coverage: &Coverage,
+    scratch: &Scratch,
+) -> Result<Sequences, Error> {
+    let count = images.sequence_ids.len() as u32;
+    let mut sorted = of_sequences.0.finish()?.peekable();
+    let mut writer = SequencesWriter::new(scratch);
+    let mut places = Vec::new();
+    let mut next = 0;
+    while next < count {
+        let mut batch = Vec::new();
+        let mut rows = 0;
+        while next < count && batch.len() < BATCH && rows < BATCH_ROWS {
+            let mut of_sequence = Vec::new();
+            while let Some(image) = sorted.next_if(|image| image.sequence == next) {
+                of_sequence.push(image);
+            }
+            rows += of_sequence.len();
+            batch.push((of_sequence, pieces.take(next)));
+            next += 1;
+        }
+        let drafts: Vec<Draft> = batch
+            .par_iter()
+            .map(|(of_sequence, of_line)| {
+                Draft::new(images, of_sequence, &pieces, of_line, numbers, coverage)
+            })
             .collect();
         for draft in drafts {
             places.push(draft.bounds);
-            writer.push(draft.facts, &draft.images, &draft.parts);
+            writer.push(draft.facts, &draft.images, &draft.parts)?;
         }
     }
     let (order, boxes) = spatial_order(&places);
-    writer.finish(order, boxes, images.len())
+    writer.finish(order, boxes, images.len(), scratch)
 }
 
-/// Rows grouped by sequence, ascending: where each group starts, and the rows.
-fn rows_by_sequence(sequence_of_row: &[u32], count: usize) -> (Vec<u32>, Vec<u32>) {
-    let mut starts = vec![0; count + 1];
-    for &sequence in sequence_of_row.iter().filter(|&&sequence| sequence != NONE) {
-        starts[sequence as usize + 1] += 1;
-    }
-    for i in 0..count {
-        starts[i + 1] += starts[i];
-    }
-    let mut next = starts.clone();
-    let mut rows = vec![0; starts[count] as usize];
-    for (row, &sequence) in (0..).zip(sequence_of_row) {
-        if sequence != NONE {
-            let at = &mut next[sequence as usize];
-            rows[*at as usize] = row;
-            *at += 1;
-        }
-    }
-    (starts, rows)
-}
-
-/// Orders the rows of each sequence by (capture time, id), unknown times last.
-fn sort_by_capture(images: &Images, row_starts: &[u32], rows: &mut [u32]) {
-    let columns = images.columns();
-    let key = |row: u32| {
-        let time = columns.time_ms(row as usize);
-        (time == UNKNOWN_MS, time, columns.id[row as usize])
-    };
-    let mut groups = Vec::with_capacity(row_starts.len());
-    let mut rest = rows;
-    for ends in row_starts.windows(2) {
-        let (group, after) = rest.split_at_mut((ends[1] - ends[0]) as usize);
-        groups.push(group);
-        rest = after;
-    }
-    groups
-        .into_par_iter()
-        .for_each(|group| group.sort_by_cached_key(|&row| key(row)));
-}
-
-/// Sequences that are made at a time.
-const DRAFTS: usize = 1 << 14;
+/// Most sequences, and about as many rows, that are stitched at a time.
+const BATCH: usize = 1 << 14;
+const BATCH_ROWS: usize = 1 << 20;
 
 /// A sequence before its columns are joined with the others'.
 struct Draft {
@@ -169,31 +302,29 @@ struct Draft {
 impl Draft {
     fn new(
         images: &Images,
-        rows: &[u32],
-        all: &RawPieces,
-        sequence: u32,
+        of_sequence: &[SequenceImage],
+        pieces: &Pieces,
+        of_line: &[u32],
+        numbers: &Numbers,
         coverage: &Coverage,
     ) -> Self {
-        let pieces = all.of_sequence(sequence);
-        let points: Vec<_> = rows
+        let places: Vec<_> = of_sequence
             .iter()
-            .map(|&row| images.columns().point(row as usize))
-            .map(Place::of)
+            .map(|image| Place::of(image.point()))
             .collect();
         let runs: Vec<_> = pieces
-            .iter()
-            .flat_map(|piece| (piece.first_run..piece.beyond_run).map(move |run| (piece, run)))
-            .flat_map(|(piece, run)| most_detailed(piece.tile, all.run(run), coverage))
+            .runs(of_line)
+            .flat_map(|(tile, run)| most_detailed(tile, run, coverage))
             .collect();
         let is_held_between = |a, b| coverage.holds_between(DATA_ZOOM, a, b);
-        let parts = lines_of(&points, &runs, is_held_between);
+        let parts = lines_of(&places, &runs, is_held_between);
+        let of_line = of_line.iter().map(|&piece| &pieces.pieces[piece as usize]);
         Self {
-            facts: facts_of(images, rows, pieces),
-            bounds: bounds(&points, &parts),
-            images: rows
+            facts: facts_of(images, of_sequence, of_line, numbers),
+            bounds: bounds(&places, &parts),
+            images: of_sequence
                 .iter()
-                .copied()
-                .zip(points.iter().map(|place| place.point))
+                .map(|image| (image.row, image.point()))
                 .collect(),
             parts,
         }
@@ -217,21 +348,27 @@ fn most_detailed<'a>(tile: TileId, (xs, ys): Vertices<'a>, coverage: &Coverage) 
         .collect()
 }
 
-fn facts_of(images: &Images, rows: &[u32], pieces: &[RawPiece]) -> SequenceFacts {
-    let columns = images.columns();
+fn facts_of<'a>(
+    images: &Images,
+    of_sequence: &[SequenceImage],
+    pieces: impl Iterator<Item = &'a Piece>,
+    numbers: &Numbers,
+) -> SequenceFacts {
     let mut facts = SequenceFacts::UNKNOWN;
-    for &row in rows {
-        let group = images.group(row);
-        facts.add(
-            columns.flags[row as usize],
-            group.organization,
-            group.creator,
-        );
-        facts.add_time(columns.time_ms(row as usize));
+    for image in of_sequence {
+        let group = images.group(image.row);
+        let flags = images.columns().flags[image.row as usize];
+        facts.add(flags, group.organization, group.creator);
+        facts.add_time(image.captured_at_ms);
     }
     for piece in pieces {
-        facts.add(piece.flags, piece.organization, piece.creator);
-        if rows.is_empty() {
+        let organization = numbers.organizations.of(piece.organization);
+        facts.add(
+            piece.flags as u8,
+            organization,
+            numbers.creators.of(piece.creator),
+        );
+        if of_sequence.is_empty() {
             facts.add_time(piece.captured_at_ms);
         }
     }

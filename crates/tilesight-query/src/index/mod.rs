@@ -11,7 +11,7 @@ mod tree;
 pub(crate) use nearest::{Hit, Points, Sight, Target, nearest, nearest_entries};
 pub(crate) use order::{Ranked, sort_spatially};
 pub(crate) use search::{Anywhere, Match, RowFilter, Shape, Sink, bits, mask_of, search};
-pub(crate) use tree::{BoxArray, BoxGroup, PackedTree, Summary, Verdicts, union_box};
+pub(crate) use tree::{BoxArray, BoxGroup, NodesWriter, PackedTree, Summary, Verdicts, union_box};
 
 /// Rows in a leaf: one bit each in a 64-bit mask.
 pub(crate) const LEAF_ROWS: usize = 64;

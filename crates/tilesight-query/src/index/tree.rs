@@ -7,6 +7,7 @@ use tilesight_tile::GridBox;
 
 use super::FANOUT;
 use crate::error::Error;
+use crate::scratch::{Scratch, Spool};
 use crate::storage::{
     Column, ColumnReader, Columns, Damage, FileReader, FileWriter, Limits, Sound, Table, Touch,
     bytes_of,
@@ -59,19 +60,39 @@ pub(crate) struct Verdicts {
 
 impl<S: Summary> PackedTree<S> {
     /// Builds the tree over entries in their order.
-    pub(crate) fn new(entries: impl ExactSizeIterator<Item = (GridBox, S)>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Scratch`] when a temporary file cannot be written.
+    pub(crate) fn new(
+        entries: impl Iterator<Item = (GridBox, S)>,
+        scratch: &Scratch,
+    ) -> Result<Self, Error> {
+        let mut nodes = NodesWriter::new(scratch);
+        for (bounds, summary) in entries {
+            nodes.push(bounds, summary)?;
+        }
+        Self::over(nodes, scratch)
+    }
+
+    /// Builds the tree over entries that were collected in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub(crate) fn over(entries: NodesWriter<S>, scratch: &Scratch) -> Result<Self, Error> {
         let count = entries.len();
-        let mut levels = vec![Nodes::of(entries)];
+        let mut levels = vec![entries.finish()?];
         let mut below = count;
         for nodes in levels_above(count) {
-            let parents = levels[levels.len() - 1].parents(below);
-            levels.push(Nodes::of(parents.into_iter()));
+            let level = levels[levels.len() - 1].parents(below, scratch)?;
+            levels.push(level);
             below = nodes;
         }
-        Self {
+        Ok(Self {
             entries: count,
             levels: levels.into_iter().map(Table::from).collect(),
-        }
+        })
     }
 
     /// The tree over `entries` entries that a file holds.
@@ -182,44 +203,75 @@ fn padded(nodes: usize) -> usize {
     nodes.next_multiple_of(FANOUT).max(FANOUT)
 }
 
-impl<S: Summary> Nodes<S> {
-    fn of(nodes: impl ExactSizeIterator<Item = (GridBox, S)>) -> Self {
-        let len = padded(nodes.len());
+/// Collects the nodes of a level.
+pub(crate) struct NodesWriter<S> {
+    min_x: Spool<u32>,
+    min_y: Spool<u32>,
+    max_x: Spool<u32>,
+    max_y: Spool<u32>,
+    summaries: Spool<S>,
+}
+
+impl<S: Summary> NodesWriter<S> {
+    pub(crate) fn new(scratch: &Scratch) -> Self {
+        let edge = || Spool::new(scratch);
+        Self {
+            min_x: edge(),
+            min_y: edge(),
+            max_x: edge(),
+            max_y: edge(),
+            summaries: Spool::new(scratch),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.min_x.len()
+    }
+
+    pub(crate) fn push(&mut self, bounds: GridBox, summary: S) -> Result<(), Error> {
+        self.min_x.push(bounds.min_x)?;
+        self.min_y.push(bounds.min_y)?;
+        self.max_x.push(bounds.max_x)?;
+        self.max_y.push(bounds.max_y)?;
+        self.summaries.push(summary)
+    }
+
+    fn finish(mut self) -> Result<Nodes<S>, Error> {
         let nothing = GridBox {
             min_x: u32::MAX,
             min_y: u32::MAX,
             max_x: 0,
             max_y: 0,
         };
-        let padding = std::iter::repeat((nothing, S::zeroed()));
-        let mut columns = (vec![], vec![], vec![], vec![], vec![]);
-        columns.0.reserve_exact(len);
-        for (bounds, summary) in nodes.chain(padding).take(len) {
-            columns.0.push(bounds.min_x);
-            columns.1.push(bounds.min_y);
-            columns.2.push(bounds.max_x);
-            columns.3.push(bounds.max_y);
-            columns.4.push(summary);
+        for _ in self.len()..padded(self.len()) {
+            self.push(nothing, S::zeroed())?;
         }
-        let (min_x, min_y, max_x, max_y, summaries) = columns;
-        Self {
-            min_x: min_x.into(),
-            min_y: min_y.into(),
-            max_x: max_x.into(),
-            max_y: max_y.into(),
-            summaries: summaries.into(),
-        }
+        Ok(Nodes {
+            min_x: self.min_x.finish()?,
+            min_y: self.min_y.finish()?,
+            max_x: self.max_x.finish()?,
+            max_y: self.max_y.finish()?,
+            summaries: self.summaries.finish()?,
+        })
     }
+}
 
+impl<S: Summary> Nodes<S> {
     /// The nodes above these, of which the first `count` are no padding.
-    fn parents(&self, count: usize) -> Vec<(GridBox, S)> {
-        let parent = |first: usize| {
+    fn parents(&self, count: usize, scratch: &Scratch) -> Result<Self, Error> {
+        let mut parents = NodesWriter::new(scratch);
+        for first in (0..count).step_by(FANOUT) {
             let children = first..(first + FANOUT).min(count);
-            let boxes = children.clone().map(|node| self.get(node));
-            let summaries = self.summaries[children].iter().copied();
-            Some((boxes.reduce(union_box)?, summaries.reduce(S::union)?))
-        };
-        (0..count).step_by(FANOUT).filter_map(parent).collect()
+            let boxes = children
+                .clone()
+                .map(|node| self.get(node))
+                .reduce(union_box);
+            let summaries = self.summaries[children].iter().copied().reduce(S::union);
+            if let (Some(bounds), Some(summary)) = (boxes, summaries) {
+                parents.push(bounds, summary)?;
+            }
+        }
+        parents.finish()
     }
 
     fn get(&self, i: usize) -> GridBox {
@@ -375,7 +427,7 @@ mod tests {
             max_x: i + 5,
             max_y: 1000 - i,
         };
-        let tree = PackedTree::new((0..300).map(|i| (at(i), ())));
+        let tree = PackedTree::new((0..300).map(|i| (at(i), ())), &Scratch::Memory).unwrap();
         assert_eq!(tree.height(), 3);
         for level in 0..tree.height() {
             for entry in tree.entries(level, 1) {
@@ -396,7 +448,7 @@ mod tests {
 
     #[test]
     fn a_tree_of_nothing_has_no_bounds() {
-        let tree = PackedTree::<()>::new(std::iter::empty());
+        let tree = PackedTree::<()>::new(std::iter::empty(), &Scratch::Memory).unwrap();
         assert_eq!(tree.total_bounds(), Ok(None));
     }
 }

@@ -11,6 +11,7 @@ use tilesight_tile::{GridBox, GridPoint};
 
 use crate::error::Error;
 use crate::index::union_box;
+use crate::scratch::{Scratch, Spool};
 use crate::storage::{Damage, FileReader, FileWriter, Limits, Sound, Table, Touch, columns};
 
 /// Images of a chunk, but for the last one of a sequence.
@@ -213,34 +214,53 @@ impl Bytes<'_> {
 }
 
 /// Collects chunks.
-#[derive(Default)]
 pub(super) struct ChunkWriter {
-    bounds: Vec<GridBox>,
-    start: Vec<u64>,
-    bytes: Vec<u8>,
+    min_x: Spool<u32>,
+    min_y: Spool<u32>,
+    max_x: Spool<u32>,
+    max_y: Spool<u32>,
+    start: Spool<u64>,
+    bytes: Spool<u8>,
+    /// The bytes of one chunk.
+    chunk: Vec<u8>,
 }
 
 impl ChunkWriter {
+    pub(super) fn new(scratch: &Scratch) -> Self {
+        let edge = || Spool::new(scratch);
+        Self {
+            min_x: edge(),
+            min_y: edge(),
+            max_x: edge(),
+            max_y: edge(),
+            start: Spool::new(scratch),
+            bytes: Spool::new(scratch),
+            chunk: Vec::new(),
+        }
+    }
+
     pub(super) fn len(&self) -> u32 {
         self.start.len() as u32
     }
 
     /// Adds up to [`LEN`] images.
-    pub(super) fn push_rows(&mut self, images: &[(u32, GridPoint)]) {
-        self.begin(images.iter().map(|&(_, point)| point), images.len() as u8);
+    pub(super) fn push_rows(&mut self, images: &[(u32, GridPoint)]) -> Result<(), Error> {
+        self.chunk.push(images.len() as u8);
         let mut last = 0;
         for &(row, _) in images {
             self.put_after(last, row);
             last = row;
         }
+        self.end(bounds_of(images.iter().map(|&(_, point)| point)))
     }
 
     /// Adds a part of a line, of at least two vertices.
-    pub(super) fn push_part(&mut self, vertices: &[GridPoint]) {
+    pub(super) fn push_part(&mut self, vertices: &[GridPoint]) -> Result<(), Error> {
         let mut mark = BEGINS_PART;
         for first in (0..vertices.len() - 1).step_by(SEGMENTS) {
             let chunk = &vertices[first..(first + SEGMENTS + 1).min(vertices.len())];
-            let bounds = self.begin(chunk.iter().copied(), chunk.len() as u8 | mark);
+            let bounds = bounds_of(chunk.iter().copied());
+            self.chunk.push(chunk.len() as u8 | mark);
             let mut last = GridPoint {
                 x: bounds.min_x,
                 y: bounds.min_y,
@@ -250,49 +270,57 @@ impl ChunkWriter {
                 self.put_after(last.y, point.y);
                 last = point;
             }
+            self.end(bounds)?;
             mark = 0;
         }
-    }
-
-    fn begin(&mut self, points: impl Iterator<Item = GridPoint>, first_byte: u8) -> GridBox {
-        let bounds = points
-            .map(GridBox::at)
-            .reduce(union_box)
-            .unwrap_or(GridBox::WORLD);
-        self.bounds.push(bounds);
-        self.start.push(self.bytes.len() as u64);
-        self.bytes.push(first_byte);
-        bounds
+        Ok(())
     }
 
     fn put_after(&mut self, last: u32, next: u32) {
         let difference = next.wrapping_sub(last) as i32;
         let mut zigzag = ((difference << 1) ^ (difference >> 31)) as u32;
         while zigzag >= 0x80 {
-            self.bytes.push(zigzag as u8 | 0x80);
+            self.chunk.push(zigzag as u8 | 0x80);
             zigzag >>= 7;
         }
-        self.bytes.push(zigzag as u8);
+        self.chunk.push(zigzag as u8);
     }
 
-    pub(super) fn finish(self, images: usize) -> Chunks {
-        let column = |edge: fn(&GridBox) -> u32| self.bounds.iter().map(edge).collect();
-        let table = ChunkColumns {
-            min_x: column(|b| b.min_x),
-            min_y: column(|b| b.min_y),
-            max_x: column(|b| b.max_x),
-            max_y: column(|b| b.max_y),
-            start: self.start.into(),
-        };
-        Chunks {
-            table: table.into(),
-            bytes: ChunkBytes {
-                byte: self.bytes.into(),
-            }
-            .into(),
-            images,
-        }
+    /// Ends a chunk, which lies within some bounds.
+    fn end(&mut self, bounds: GridBox) -> Result<(), Error> {
+        self.min_x.push(bounds.min_x)?;
+        self.min_y.push(bounds.min_y)?;
+        self.max_x.push(bounds.max_x)?;
+        self.max_y.push(bounds.max_y)?;
+        self.start.push(self.bytes.len() as u64)?;
+        self.bytes.extend(self.chunk.drain(..))
     }
+
+    /// The chunks, of a dataset of so many images.
+    pub(super) fn finish(self, images: usize) -> Result<Chunks, Error> {
+        let table = ChunkColumns {
+            min_x: self.min_x.finish()?,
+            min_y: self.min_y.finish()?,
+            max_x: self.max_x.finish()?,
+            max_y: self.max_y.finish()?,
+            start: self.start.finish()?,
+        };
+        let bytes = ChunkBytes {
+            byte: self.bytes.finish()?,
+        };
+        Ok(Chunks {
+            table: table.into(),
+            bytes: bytes.into(),
+            images,
+        })
+    }
+}
+
+fn bounds_of(points: impl Iterator<Item = GridPoint>) -> GridBox {
+    points
+        .map(GridBox::at)
+        .reduce(union_box)
+        .unwrap_or(GridBox::WORLD)
 }
 
 #[cfg(test)]
@@ -312,9 +340,9 @@ mod tests {
         fn lines_come_back_as_they_went_in(
             parts in prop::collection::vec(prop::collection::vec(any::<(u32, u32)>(), 2..60), 0..6),
         ) {
-            let mut writer = ChunkWriter::default();
-            parts.iter().for_each(|part| writer.push_part(&points(part)));
-            let chunks = writer.finish(0);
+            let mut writer = ChunkWriter::new(&Scratch::Memory);
+            parts.iter().for_each(|part| writer.push_part(&points(part)).unwrap());
+            let chunks = writer.finish(0).unwrap();
             let mut found: Vec<Vec<GridPoint>> = Vec::new();
             for chunk in 0..chunks.table.len() {
                 let vertices = chunks.vertices(chunk);
@@ -334,10 +362,10 @@ mod tests {
 
         #[test]
         fn rows_come_back_as_they_went_in(rows in prop::collection::vec(0u32..u32::MAX, 1..=LEN)) {
-            let mut writer = ChunkWriter::default();
+            let mut writer = ChunkWriter::new(&Scratch::Memory);
             let images: Vec<_> = rows.iter().map(|&row| (row, GridPoint { x: row, y: 1 })).collect();
-            writer.push_rows(&images);
-            let chunks = writer.finish(usize::MAX);
+            writer.push_rows(&images).unwrap();
+            let chunks = writer.finish(usize::MAX).unwrap();
             prop_assert_eq!(chunks.rows(0).collect::<Vec<_>>(), rows);
         }
 

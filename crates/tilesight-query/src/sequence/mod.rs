@@ -19,6 +19,7 @@ use crate::date::MAX_KNOWN_MS;
 use crate::error::Error;
 use crate::images::{Images, NONE, UNKNOWN_MS, flag, is_row};
 use crate::index::{PackedTree, Summary};
+use crate::scratch::{Scratch, Spool};
 use crate::storage::{Damage, FileReader, FileWriter, Limits, Sound, Table, Touch, columns};
 
 /// What is known of a sequence as a whole.
@@ -276,69 +277,101 @@ impl Sequences {
 }
 
 /// Collects sequences one by one, in the order of their numbers.
-#[derive(Default)]
 pub(crate) struct SequencesWriter {
-    first_image_chunk: Vec<u32>,
-    image_count: Vec<u32>,
-    first_line_chunk: Vec<u32>,
-    line_chunks: Vec<u32>,
-    facts: Vec<SequenceFacts>,
+    first_image_chunk: Spool<u32>,
+    image_count: Spool<u32>,
+    first_line_chunk: Spool<u32>,
+    line_chunks: Spool<u32>,
+    first_captured_at_ms: Spool<i64>,
+    last_captured_at_ms: Spool<i64>,
+    organization: Spool<u32>,
+    creator: Spool<u32>,
+    flags: Spool<u8>,
     images: ChunkWriter,
     lines: ChunkWriter,
 }
 
 impl SequencesWriter {
+    pub(crate) fn new(scratch: &Scratch) -> Self {
+        let (number, time) = (|| Spool::new(scratch), || Spool::new(scratch));
+        Self {
+            first_image_chunk: number(),
+            image_count: number(),
+            first_line_chunk: number(),
+            line_chunks: number(),
+            first_captured_at_ms: time(),
+            last_captured_at_ms: time(),
+            organization: number(),
+            creator: number(),
+            flags: Spool::new(scratch),
+            images: ChunkWriter::new(scratch),
+            lines: ChunkWriter::new(scratch),
+        }
+    }
+
     /// Adds a sequence: its images, rows and where they are, in capture order, and the parts of
     /// its line, each of at least two vertices.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Scratch`] when a temporary file cannot be written.
     pub(crate) fn push(
         &mut self,
         facts: SequenceFacts,
         images: &[(u32, GridPoint)],
         line: &[Vec<GridPoint>],
-    ) {
-        self.first_image_chunk.push(self.images.len());
-        self.image_count.push(images.len() as u32);
+    ) -> Result<(), Error> {
+        self.first_image_chunk.push(self.images.len())?;
+        self.image_count.push(images.len() as u32)?;
         images
             .chunks(chunk::LEN)
-            .for_each(|chunk| self.images.push_rows(chunk));
-        self.first_line_chunk.push(self.lines.len());
-        line.iter().for_each(|part| self.lines.push_part(part));
-        self.line_chunks
-            .push(self.lines.len() - self.first_line_chunk[self.facts.len()]);
-        self.facts.push(facts);
+            .try_for_each(|chunk| self.images.push_rows(chunk))?;
+        let first = self.lines.len();
+        line.iter()
+            .try_for_each(|part| self.lines.push_part(part))?;
+        self.first_line_chunk.push(first)?;
+        self.line_chunks.push(self.lines.len() - first)?;
+        self.first_captured_at_ms.push(facts.first_captured_at_ms)?;
+        self.last_captured_at_ms.push(facts.last_captured_at_ms)?;
+        self.organization.push(facts.organization)?;
+        self.creator.push(facts.creator)?;
+        self.flags.push(facts.flags)
     }
 
     /// Joins the sequences with their tree: their order on the plane, and the box of each;
     /// `images` is how many images the dataset has.
-    pub(crate) fn finish(self, order: Vec<u32>, boxes: Vec<GridBox>, images: usize) -> Sequences {
-        let facts = &self.facts;
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub(crate) fn finish(
+        self,
+        order: Vec<u32>,
+        boxes: Vec<GridBox>,
+        images: usize,
+        scratch: &Scratch,
+    ) -> Result<Sequences, Error> {
         let columns = SequenceColumns {
-            first_image_chunk: self.first_image_chunk.into(),
-            image_count: self.image_count.into(),
-            first_line_chunk: self.first_line_chunk.into(),
-            line_chunks: self.line_chunks.into(),
-            first_captured_at_ms: facts
-                .iter()
-                .map(|facts| facts.first_captured_at_ms)
-                .collect(),
-            last_captured_at_ms: facts
-                .iter()
-                .map(|facts| facts.last_captured_at_ms)
-                .collect(),
-            organization: facts.iter().map(|facts| facts.organization).collect(),
-            creator: facts.iter().map(|facts| facts.creator).collect(),
-            flags: facts.iter().map(|facts| facts.flags).collect(),
+            first_image_chunk: self.first_image_chunk.finish()?,
+            image_count: self.image_count.finish()?,
+            first_line_chunk: self.first_line_chunk.finish()?,
+            line_chunks: self.line_chunks.finish()?,
+            first_captured_at_ms: self.first_captured_at_ms.finish()?,
+            last_captured_at_ms: self.last_captured_at_ms.finish()?,
+            organization: self.organization.finish()?,
+            creator: self.creator.finish()?,
+            flags: self.flags.finish()?,
         };
-        Sequences {
+        Ok(Sequences {
             table: columns.into(),
-            images: self.images.finish(images),
-            lines: self.lines.finish(images),
+            images: self.images.finish(images)?,
+            lines: self.lines.finish(images)?,
             order: PlaceOrder {
                 sequence: order.into(),
             }
             .into(),
-            tree: PackedTree::new(boxes.into_iter().map(|b| (b, ()))),
-        }
+            tree: PackedTree::new(boxes.into_iter().map(|b| (b, ())), scratch)?,
+        })
     }
 }
 
