@@ -14,13 +14,10 @@ use crate::geometry::Unreadable;
 use crate::layer::as_str;
 use crate::strings::Strings;
 use crate::tables::{Kind, Tables, string_span};
-use crate::wire::Reader;
+use crate::wire::{Reader, Window};
 
 /// How many rows wait until their values are looked up; a multiple of 64.
 pub(crate) const CAPACITY: usize = 512;
-
-/// No value. Beyond every table, for a tile has less than 4 GiB.
-const ABSENT: u32 = u32::MAX;
 
 /// Rows whose values are still indices into the table.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +25,8 @@ pub(crate) struct Rows {
     /// [`CAPACITY`] for each column.
     indices: Vec<u32>,
     len: usize,
+    /// The index that stands for no value.
+    absent: u32,
     /// The key indices of one feature, where they are not in order.
     keys: Vec<u32>,
 }
@@ -42,10 +41,11 @@ pub(crate) struct Lookup<'a, 'b> {
 
 impl Rows {
     /// Starts without rows.
-    pub(crate) fn reset(&mut self, columns: usize) {
+    pub(crate) fn reset(&mut self, columns: usize, absent: u32) {
         self.indices.clear();
-        self.indices.resize(columns * CAPACITY, ABSENT);
+        self.indices.resize(columns * CAPACITY, absent);
         self.len = 0;
+        self.absent = absent;
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -57,14 +57,16 @@ impl Rows {
     /// This is for what nearly all are: of short pairs within the tables, no key twice.
     /// Otherwise it may leave a part of them behind.
     #[inline]
-    pub(crate) fn read_usual_tags(&mut self, tags: Reader<'_>, tables: &Tables) -> Option<()> {
-        let mut rest = tags;
+    pub(crate) fn read_usual_tags(&mut self, tags: Window<'_>, tables: &Tables) -> Option<()> {
+        let (columns, absent) = (tables.short_columns()?, self.absent);
+        let mut rest = tags.packed()?;
         let mut seen = 0_u64;
-        while !rest.is_empty() {
-            let (key, value) = rest.short_pair()?;
-            let bit = 1_u64.checked_shl(key)?;
-            let column = tables.column(key)?;
-            if seen & bit != 0 || value as usize >= tables.value_count() {
+        while !rest.is_spent() {
+            let (key, value) = rest.pair()?;
+            // Keys beyond 63 may be taken for others, but not two that are alike for different.
+            let bit = 1_u64.wrapping_shl(key);
+            let column = columns.get(key)?;
+            if seen & bit != 0 || value >= absent {
                 return None;
             }
             seen |= bit;
@@ -96,7 +98,7 @@ impl Rows {
             // 4.4 "MUST NOT contain a key index or value index greater than or equal to the
             // number of elements in the layer's keys or values set"
             let column = tables.column(key).ok_or(FeatureBreach::TagOutOfRange)?;
-            if value as usize >= tables.value_count() {
+            if value >= self.absent {
                 return Err(FeatureBreach::TagOutOfRange.into());
             }
             self.keys.push(key);
@@ -135,12 +137,12 @@ impl Rows {
         if self.is_full() {
             return;
         }
-        let len = self.len;
+        let (len, absent) = (self.len, self.absent);
         self.indices
             .iter_mut()
             .skip(len)
             .step_by(CAPACITY)
-            .for_each(|index| *index = ABSENT);
+            .for_each(|index| *index = absent);
     }
 
     /// Counts the row whose tags were read.
@@ -178,7 +180,7 @@ impl Rows {
             .zip(self.indices.chunks_exact_mut(CAPACITY))
         {
             column.append(&indices[..self.len], lookup)?;
-            indices[..self.len].fill(ABSENT);
+            indices[..self.len].fill(self.absent);
         }
         self.len = 0;
         Ok(())
@@ -236,39 +238,44 @@ struct Word {
 
 impl Word {
     fn append_integers(&mut self, indices: &[u32], values: &mut Vec<i64>, lookup: &Lookup<'_, '_>) {
-        values.extend(indices.iter().enumerate().map(|(bit, &index)| {
-            match lookup.tables.value(index) {
-                Some((Kind::Int, bits)) => {
-                    self.valid |= 1 << bit;
-                    bits as i64
-                }
-                Some((kind, bits)) => {
-                    let integer = to_integer(kind, bits, lookup.string(kind, bits));
-                    let (integer, inexact) = self.usable(bit, integer);
-                    self.mark |= u64::from(inexact) << bit;
-                    integer
-                }
-                None => 0,
+        let start = values.len();
+        let kinds = self.append_usual(indices, values, lookup.tables, |bits| bits as i64);
+        if Kind::Int.is_all_of(kinds) {
+            return;
+        }
+        self.valid = 0;
+        for (bit, (&index, value)) in indices.iter().zip(&mut values[start..]).enumerate() {
+            let (kind, bits) = lookup.tables.value(index);
+            if kind != Kind::Absent {
+                let integer = to_integer(kind, bits, lookup.string(kind, bits));
+                let (integer, inexact) = self.usable(bit, integer);
+                self.mark |= u64::from(inexact) << bit;
+                *value = integer;
             }
-        }));
+        }
     }
 
     fn append_reals(&mut self, indices: &[u32], values: &mut Vec<f64>, lookup: &Lookup<'_, '_>) {
-        values.extend(indices.iter().enumerate().map(|(bit, &index)| {
-            let Some((kind, bits)) = lookup.tables.value(index) else {
-                return 0.0;
-            };
-            let real = match kind {
-                Kind::Double => Some(f64::from_bits(bits)).filter(|real| real.is_finite()),
-                _ => to_real(kind, bits, lookup.string(kind, bits)),
-            };
-            self.usable(bit, real)
-        }));
+        let start = values.len();
+        let kinds = self.append_usual(indices, values, lookup.tables, f64::from_bits);
+        let values = &mut values[start..];
+        if Kind::Double.is_all_of(kinds) && values.iter().all(|real| real.is_finite()) {
+            return;
+        }
+        self.valid = 0;
+        for (bit, (&index, value)) in indices.iter().zip(values).enumerate() {
+            let (kind, bits) = lookup.tables.value(index);
+            if kind != Kind::Absent {
+                let real = to_real(kind, bits, lookup.string(kind, bits));
+                *value = self.usable(bit, real);
+            }
+        }
     }
 
     fn append_booleans(&mut self, indices: &[u32], lookup: &Lookup<'_, '_>) {
         for (bit, &index) in indices.iter().enumerate() {
-            if let Some((kind, bits)) = lookup.tables.value(index) {
+            let (kind, bits) = lookup.tables.value(index);
+            if kind != Kind::Absent {
                 let truth = self.usable(bit, to_boolean(kind, bits));
                 self.mark |= u64::from(truth) << bit;
             }
@@ -283,17 +290,42 @@ impl Word {
     ) -> Result<(), Unreadable> {
         for (bit, &index) in indices.iter().enumerate() {
             let text = match lookup.tables.value(index) {
-                Some((Kind::Interned, bits)) => self.usable(bit, Some(bits as u32)),
-                Some((Kind::String, bits)) => {
+                (Kind::Interned, bits) => self.usable(bit, Some(bits as u32)),
+                (Kind::String, bits) => {
                     let text = lookup.intern(index, bits)?;
                     self.usable(bit, Some(text))
                 }
-                Some(_) => self.usable(bit, None),
-                None => 0,
+                (Kind::Absent, _) => 0,
+                _ => self.usable(bit, None),
             };
             texts.push(text);
         }
         Ok(())
+    }
+
+    /// Appends values as if all were of the kind whose bits `convert` takes; returns which kinds
+    /// there really are, joined.
+    ///
+    /// There is no branch on a value: which are absent cannot be foretold.
+    #[inline]
+    fn append_usual<T>(
+        &mut self,
+        indices: &[u32],
+        values: &mut Vec<T>,
+        tables: &Tables,
+        convert: impl Fn(u64) -> T,
+    ) -> u8 {
+        let (kinds, bits) = tables.values();
+        let mut found = 0;
+        let mut valid = 0_u64;
+        values.extend(indices.iter().map(|&index| {
+            let kind = kinds[index as usize] as u8;
+            found |= kind;
+            valid = valid >> 1 | u64::from(kind != Kind::Absent as u8) << 63;
+            convert(bits[index as usize])
+        }));
+        self.valid = valid >> (64 - indices.len());
+        found
     }
 
     /// Notes whether a value that is there can be used; if not, it is null.
@@ -302,6 +334,13 @@ impl Word {
         self.valid |= u64::from(value.is_some()) << bit;
         self.unusable += usize::from(value.is_none());
         value.unwrap_or_default()
+    }
+}
+
+impl Kind {
+    /// Whether this and [`Kind::Absent`] are all that some joined kinds are made of.
+    fn is_all_of(self, kinds: u8) -> bool {
+        kinds & !(self as u8) == 0
     }
 }
 

@@ -178,58 +178,6 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 
-    /// Reads a varint of up to eight bytes, without a branch on its length; otherwise it reads
-    /// nothing.
-    #[inline(always)]
-    pub(crate) fn short_varint64(&mut self) -> Option<u64> {
-        let word = self.word()?;
-        let stops = !word & CONTINUES;
-        let position = self.position + (stops.trailing_zeros() as usize + 1) / 8;
-        if stops == 0 || position > self.end {
-            return None;
-        }
-        self.position = position;
-        // All bits up to the one that stops the varint.
-        Some(join_groups(word & (stops ^ (stops - 1))))
-    }
-
-    /// Reads two integers of a packed field, if the first takes one byte and the second up to
-    /// four; otherwise it reads nothing.
-    #[inline(always)]
-    pub(crate) fn short_pair(&mut self) -> Option<(u32, u32)> {
-        let word = self.word()?;
-        let (second, len) = low_varint((word >> 8) as u32);
-        let position = self.position + 1 + len;
-        if word & 0x80 != 0 || len == 0 || position > self.end {
-            return None;
-        }
-        self.position = position;
-        Some((word as u32 & 0x7f, second))
-    }
-
-    /// Reads three integers of a packed field, if they are all there is, the first takes one byte,
-    /// the others up to four, and all together eight.
-    #[inline(always)]
-    pub(crate) fn short_triple(&self) -> Option<(u32, u32, u32)> {
-        let word = self.word()?;
-        let (second, second_len) = low_varint((word >> 8) as u32);
-        let (third, third_len) = low_varint((word >> 8 >> (8 * second_len)) as u32);
-        let is_short = word & 0x80 == 0 && second_len > 0 && third_len > 0;
-        let is_all = 1 + second_len + third_len == self.len();
-        (is_short && is_all && self.len() <= 8).then_some((word as u32 & 0x7f, second, third))
-    }
-
-    /// Reads any key of one byte; otherwise it reads nothing.
-    #[inline(always)]
-    pub(crate) fn short_key(&mut self) -> Option<Key> {
-        let byte = *self.tile.get(self.position)?;
-        if byte >= 0x80 || self.position >= self.end {
-            return None;
-        }
-        self.position += 1;
-        Some(Key(u64::from(byte)))
-    }
-
     /// Reads a field that is this message, if its length takes one byte; otherwise it reads
     /// nothing. The key is one of those that take one byte.
     #[inline(always)]
@@ -249,21 +197,6 @@ impl<'a> Reader<'a> {
             end,
             ..*self
         })
-    }
-
-    /// Reads a field that is this varint, if its value takes one byte; otherwise it reads nothing.
-    /// The key is one of those that take one byte.
-    #[inline(always)]
-    pub(crate) fn short_varint(&mut self, key: Key) -> Option<u32> {
-        debug_assert!(key.0 < 0x80);
-        let field = self.tile.get(self.position..)?.first_chunk::<2>()?;
-        let field = u16::from_le_bytes(*field);
-        let position = self.position + 2;
-        if u64::from(field & 0x80ff) != key.0 || position > self.end {
-            return None;
-        }
-        self.position = position;
-        Some(u32::from(field >> 8))
     }
 
     #[inline]
@@ -303,6 +236,17 @@ impl<'a> Reader<'a> {
             damage,
             offset: self.position as u32,
         }
+    }
+
+    /// A view of this message, if it is short and the tile goes on for a while after it.
+    #[inline(always)]
+    pub(crate) fn window(&self) -> Option<Window<'a>> {
+        let bytes = self.tile.get(self.position..)?.first_chunk()?;
+        (self.len() <= LONGEST).then_some(Window {
+            bytes,
+            position: 0,
+            end: self.len(),
+        })
     }
 
     /// Eight bytes from here, which may reach beyond this message but not beyond the tile.
@@ -349,6 +293,208 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The longest message that a [`Window`] shows.
+const LONGEST: usize = 127;
+
+/// A short message, read without looking where the tile ends.
+///
+/// The array is of a fixed length and the position is held within it, so no load has to be
+/// checked. Neither is it checked that what is read belongs to the message: a reader that ends
+/// [where the message does](Self::is_spent) has read nothing else, for it only moves forward.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window<'a> {
+    /// The message and whatever follows it.
+    bytes: &'a [u8; LONGEST + 9],
+    position: usize,
+    end: usize,
+}
+
+impl<'a> Window<'a> {
+    /// Whether all of the message was read, and nothing beyond it.
+    #[inline(always)]
+    pub(crate) fn is_spent(&self) -> bool {
+        self.position == self.end
+    }
+
+    /// Reads any key of one byte.
+    #[inline(always)]
+    pub(crate) fn key(&mut self) -> Option<Key> {
+        let byte = self.bytes[self.position & LONGEST];
+        self.position += 1;
+        (byte < 0x80).then_some(Key(u64::from(byte)))
+    }
+
+    /// Reads a varint of up to eight bytes.
+    #[inline(always)]
+    pub(crate) fn varint64(&mut self) -> Option<u64> {
+        let word = self.word();
+        let stops = !word & CONTINUES;
+        if stops == 0 {
+            return None;
+        }
+        self.position += stops.trailing_zeros() as usize / 8 + 1;
+        // All bits up to the one that stops the varint.
+        Some(join_groups(word & (stops ^ (stops - 1))))
+    }
+
+    /// Passes over a field that is this varint, of up to seven bytes.
+    #[inline(always)]
+    pub(crate) fn skip_varint(&mut self, key: Key) -> Option<()> {
+        let word = self.word();
+        let stops = !word & CONTINUES & !0xff;
+        if word & 0xff != key.0 || stops == 0 {
+            return None;
+        }
+        self.position += stops.trailing_zeros() as usize / 8 + 1;
+        Some(())
+    }
+
+    /// Reads a field that is this varint, if its value takes one byte.
+    #[inline(always)]
+    pub(crate) fn varint_of_one_byte(&mut self, key: Key) -> Option<u32> {
+        let value = self.head(key)?;
+        self.position += 2;
+        Some(value as u32)
+    }
+
+    /// Reads a field that is this message, of up to 127 bytes.
+    #[inline(always)]
+    pub(crate) fn message(&mut self, key: Key) -> Option<Self> {
+        let len = self.head(key)?;
+        let position = self.position + 2;
+        self.position = position + len;
+        Some(Self {
+            position,
+            end: self.position,
+            ..*self
+        })
+    }
+
+    /// Reads eight bytes.
+    #[inline(always)]
+    pub(crate) fn fixed64(&mut self) -> u64 {
+        let word = self.word();
+        self.position += 8;
+        word
+    }
+
+    /// Finds the integers of this message, a packed field of up to 64 bytes that ends with one.
+    #[inline(always)]
+    pub(crate) fn packed(&self) -> Option<Packed<'a>> {
+        let len = self.end - self.position;
+        let bytes = self.bytes.get(self.position..)?.first_chunk()?;
+        let stops = Packed::stops(bytes, len)?;
+        Some(Packed {
+            bytes,
+            stops,
+            start: 0,
+        })
+    }
+
+    /// Reads three integers of a packed field, if they are all there is, the first takes one byte,
+    /// the others up to four, and all together eight.
+    #[inline(always)]
+    pub(crate) fn triple(&self) -> Option<(u32, u32, u32)> {
+        let word = self.word();
+        let (second, second_len) = low_varint((word >> 8) as u32);
+        let (third, third_len) = low_varint((word >> 8 >> (8 * second_len)) as u32);
+        let is_short = word & 0x80 == 0 && second_len > 0 && third_len > 0;
+        let len = 1 + second_len + third_len;
+        let is_all = self.position + len == self.end && len <= 8;
+        (is_short && is_all).then_some((word as u32 & 0x7f, second, third))
+    }
+
+    /// The byte after this key, unless it is the first of a longer varint.
+    #[inline(always)]
+    fn head(&self, key: Key) -> Option<usize> {
+        let head = self.word() as u16;
+        // The key, and no further byte of the varint.
+        (u64::from(head & 0x80ff) == key.0).then_some(usize::from(head >> 8))
+    }
+
+    /// Eight bytes from here.
+    #[inline(always)]
+    fn word(&self) -> u64 {
+        let bytes = self.bytes[self.position & LONGEST..].first_chunk();
+        bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+}
+
+/// The integers of a short packed field, whose ends are found all at once.
+///
+/// Where one varint ends the next begins: to look for each end by loading the bytes after the last
+/// one makes a chain of loads, and waiting for it took nearly half the time of a tile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packed<'a> {
+    /// The field and whatever follows it.
+    bytes: &'a [u8; 64 + 8],
+    /// Set for each byte that ends a varint and was not read.
+    stops: u64,
+    start: usize,
+}
+
+/// The groups of seven bits in a varint of so many bytes.
+const GROUPS: [u32; 8] = [0, 0x7f, 0x7f7f, 0x007f_7f7f, 0x7f7f_7f7f, 0, 0, 0];
+
+impl Packed<'_> {
+    /// Whether all integers were read.
+    #[inline(always)]
+    pub(crate) fn is_spent(&self) -> bool {
+        self.stops == 0
+    }
+
+    /// Reads two integers, if the first takes one byte and the second up to four.
+    #[inline(always)]
+    pub(crate) fn pair(&mut self) -> Option<(u32, u32)> {
+        let seconds = self.stops & self.stops.wrapping_sub(1);
+        if seconds == 0 {
+            return None;
+        }
+        let first_end = self.stops.trailing_zeros() as usize;
+        let second_end = seconds.trailing_zeros() as usize;
+        let len = second_end - first_end;
+        if first_end != self.start || len > 4 {
+            return None;
+        }
+        self.stops = seconds & (seconds - 1);
+        self.start = second_end + 1;
+        let bytes = self.bytes[first_end % 64..].first_chunk();
+        let word = bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let second = join_short_groups((word >> 8) as u32 & GROUPS[len % 8]);
+        Some((word as u32 & 0x7f, second))
+    }
+
+    /// Which of the first `len` bytes end a varint; nothing if the last one does not.
+    #[inline(always)]
+    fn stops(bytes: &[u8; 72], len: usize) -> Option<u64> {
+        if len == 0 {
+            return Some(0);
+        }
+        let (words, _) = bytes.as_chunks::<8>();
+        let near = stops_of(&words[..4]);
+        // Few fields are that long, and they are so in the same layers.
+        let stops = if len > 32 {
+            near | stops_of(&words[4..8]) << 32
+        } else {
+            near
+        };
+        let is_last = stops >> (len - 1) & 1 == 1;
+        (len <= 64 && is_last).then(|| stops & u64::MAX >> (64 - len))
+    }
+}
+
+/// Which bytes end a varint.
+#[inline(always)]
+fn stops_of(words: &[[u8; 8]]) -> u64 {
+    // The highest bits of eight bytes, moved side by side.
+    let gather = |word: [u8; 8]| {
+        let stops = (!u64::from_le_bytes(word) & CONTINUES) >> 7;
+        stops.wrapping_mul(0x0102_0408_1020_4080) >> 56
+    };
+    let words = words.iter().enumerate();
+    words.fold(0, |stops, (index, &word)| stops | gather(word) << (8 * index))
+}
+
 /// Undoes the zigzag encoding of the `sint64` type.
 #[inline]
 pub(crate) fn zigzag64(value: u64) -> i64 {
@@ -372,8 +518,14 @@ fn low_varint(bytes: u32) -> (u32, usize) {
         (stops.trailing_zeros() as usize + 1) / 8
     };
     let by_7 = bytes & (stops ^ stops.wrapping_sub(1)) & 0x7f7f_7f7f;
+    (join_short_groups(by_7), len)
+}
+
+/// Joins the lower seven bits of each byte, whose highest bits are 0.
+#[inline(always)]
+fn join_short_groups(by_7: u32) -> u32 {
     let by_14 = (by_7 & 0x007f_007f) | ((by_7 & 0x7f00_7f00) >> 1);
-    ((by_14 & 0x3fff) | ((by_14 & 0x3fff_0000) >> 2), len)
+    (by_14 & 0x3fff) | ((by_14 & 0x3fff_0000) >> 2)
 }
 
 /// Joins the lower seven bits of each byte.
