@@ -8,7 +8,7 @@ use crate::geometry::{self, GeometryType, Needs, Rules, Unreadable};
 use crate::layer::{RawFeature, RawLayer, UsualFeature};
 use crate::rows::Lookup;
 use crate::schema::LayerSchema;
-use crate::wire::{Reader, Span};
+use crate::wire::Reader;
 
 impl RawLayer<'_> {
     /// Decodes the geometry and the attributes of a schema into `columns`.
@@ -107,7 +107,7 @@ impl<'l, 'c> Decoding<'l, 'c> {
             }
         }
         self.flush()
-            .or_else(|reason| self.leave_out(self.layer.at(Span::default()), reason))
+            .or_else(|reason| self.leave_out(self.layer.body(), reason))
     }
 
     /// Appends the row of a feature that is a single point and has nothing uncommon about it.
@@ -183,7 +183,7 @@ impl<'l, 'c> Decoding<'l, 'c> {
             ..
         } = &mut *self.columns;
         let mut lookup = Lookup {
-            tile: self.layer.at(Span::default()),
+            body: self.layer.body(),
             tables,
             strings,
             budget: &mut self.budget,

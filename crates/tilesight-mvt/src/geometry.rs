@@ -67,10 +67,7 @@ pub(crate) struct Rules {
 /// The grid position of what nearly all points are: `MoveTo` once, and its two parameters.
 #[inline]
 pub(crate) fn decode_usual(geometry: Window<'_>, rules: &Rules) -> Option<(u32, u32)> {
-    let (command, x, y) = geometry.triple()?;
-    if command != MOVE_TO_ONCE {
-        return None;
-    }
+    let (x, y) = geometry.pair_after(MOVE_TO_ONCE as u8)?;
     rules.projection.near(zigzag32(x), zigzag32(y))
 }
 

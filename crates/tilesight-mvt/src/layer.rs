@@ -124,9 +124,9 @@ impl<'a> RawLayer<'a> {
         Budget::for_tile(self.body.len())
     }
 
-    /// A reader of another part of this layer's tile.
-    pub(crate) fn at(&self, span: Span) -> Reader<'a> {
-        self.body.at(span)
+    /// A reader of all of this layer.
+    pub(crate) fn body(&self) -> Reader<'a> {
+        self.body
     }
 
     pub(crate) fn wire_error(&self, fault: Fault) -> Error {
@@ -183,18 +183,14 @@ impl Section {
 
     /// Adds the short fields of one kind that follow each other, as most of a layer does.
     fn add_run(&mut self, body: &mut Reader<'_>, key: Key) {
-        let mut rest = *body;
-        let mut count = 0;
-        while rest.short_message(key).is_some() {
-            count += 1;
-        }
+        let start = body.span().start;
+        let count = body.skip_short_messages(key);
         if count > 0 {
             if self.count == 0 {
-                self.span.start = body.span().start;
+                self.span.start = start;
             }
-            self.span.end = rest.span().start;
+            self.span.end = body.span().start;
             self.count += count;
-            *body = rest;
         }
     }
 }

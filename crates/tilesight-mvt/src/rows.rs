@@ -13,7 +13,7 @@ use crate::error::FeatureBreach;
 use crate::geometry::Unreadable;
 use crate::layer::as_str;
 use crate::strings::Strings;
-use crate::tables::{Kind, Tables, string_span};
+use crate::tables::{Kind, SHORT_KEYS, Tables, string_span};
 use crate::wire::{Reader, Window};
 
 /// How many rows wait until their values are looked up; a multiple of 64.
@@ -33,7 +33,7 @@ pub(crate) struct Rows {
 
 /// What values refer to.
 pub(crate) struct Lookup<'a, 'b> {
-    pub tile: Reader<'a>,
+    pub body: Reader<'a>,
     pub tables: &'b mut Tables,
     pub strings: &'b mut Strings,
     pub budget: &'b mut Budget,
@@ -60,19 +60,18 @@ impl Rows {
     pub(crate) fn read_usual_tags(&mut self, tags: Window<'_>, tables: &Tables) -> Option<()> {
         let (columns, absent) = (tables.short_columns()?, self.absent);
         let mut rest = tags.packed()?;
-        let mut seen = 0_u64;
+        let (mut seen, mut keys) = (0_u64, 0);
         while !rest.is_spent() {
             let (key, value) = rest.pair()?;
-            // Keys beyond 63 may be taken for others, but not two that are alike for different.
             let bit = 1_u64.wrapping_shl(key);
-            let column = columns.get(key)?;
             if seen & bit != 0 || value >= absent {
                 return None;
             }
             seen |= bit;
-            self.set(column, value);
+            keys |= key;
+            self.set(columns[key as usize % SHORT_KEYS], value);
         }
-        Some(())
+        (keys < 64 && seen & !tables.short_keys() == 0).then_some(())
     }
 
     /// Sorts any tags into a row.
@@ -239,11 +238,13 @@ struct Word {
 impl Word {
     fn append_integers(&mut self, indices: &[u32], values: &mut Vec<i64>, lookup: &Lookup<'_, '_>) {
         let start = values.len();
-        let kinds = self.append_usual(indices, values, lookup.tables, |bits| bits as i64);
-        if Kind::Int.is_all_of(kinds) {
+        let mut found = Found::default();
+        let usual = found.look_up(indices, lookup.tables);
+        values.extend(usual.map(|bits| bits as i64));
+        if found.is_all(Kind::Int) {
+            self.valid = found.valid >> (64 - indices.len());
             return;
         }
-        self.valid = 0;
         for (bit, (&index, value)) in indices.iter().zip(&mut values[start..]).enumerate() {
             let (kind, bits) = lookup.tables.value(index);
             if kind != Kind::Absent {
@@ -257,12 +258,14 @@ impl Word {
 
     fn append_reals(&mut self, indices: &[u32], values: &mut Vec<f64>, lookup: &Lookup<'_, '_>) {
         let start = values.len();
-        let kinds = self.append_usual(indices, values, lookup.tables, f64::from_bits);
+        let mut found = Found::default();
+        let usual = found.look_up(indices, lookup.tables);
+        values.extend(usual.map(f64::from_bits));
         let values = &mut values[start..];
-        if Kind::Double.is_all_of(kinds) && values.iter().all(|real| real.is_finite()) {
+        if found.is_all(Kind::Double) && values.iter().all(|real| real.is_finite()) {
+            self.valid = found.valid >> (64 - indices.len());
             return;
         }
-        self.valid = 0;
         for (bit, (&index, value)) in indices.iter().zip(values).enumerate() {
             let (kind, bits) = lookup.tables.value(index);
             if kind != Kind::Absent {
@@ -273,6 +276,14 @@ impl Word {
     }
 
     fn append_booleans(&mut self, indices: &[u32], lookup: &Lookup<'_, '_>) {
+        let mut found = Found::default();
+        let usual = found.look_up(indices, lookup.tables);
+        let truths = usual.fold(0_u64, |truths, bits| truths >> 1 | bits << 63);
+        if found.is_all(Kind::Bool) {
+            self.valid = found.valid >> (64 - indices.len());
+            self.mark = truths >> (64 - indices.len());
+            return;
+        }
         for (bit, &index) in indices.iter().enumerate() {
             let (kind, bits) = lookup.tables.value(index);
             if kind != Kind::Absent {
@@ -303,31 +314,6 @@ impl Word {
         Ok(())
     }
 
-    /// Appends values as if all were of the kind whose bits `convert` takes; returns which kinds
-    /// there really are, joined.
-    ///
-    /// There is no branch on a value: which are absent cannot be foretold.
-    #[inline]
-    fn append_usual<T>(
-        &mut self,
-        indices: &[u32],
-        values: &mut Vec<T>,
-        tables: &Tables,
-        convert: impl Fn(u64) -> T,
-    ) -> u8 {
-        let (kinds, bits) = tables.values();
-        let mut found = 0;
-        let mut valid = 0_u64;
-        values.extend(indices.iter().map(|&index| {
-            let kind = kinds[index as usize] as u8;
-            found |= kind;
-            valid = valid >> 1 | u64::from(kind != Kind::Absent as u8) << 63;
-            convert(bits[index as usize])
-        }));
-        self.valid = valid >> (64 - indices.len());
-        found
-    }
-
     /// Notes whether a value that is there can be used; if not, it is null.
     #[inline]
     fn usable<T: Default>(&mut self, bit: usize, value: Option<T>) -> T {
@@ -337,10 +323,33 @@ impl Word {
     }
 }
 
-impl Kind {
-    /// Whether this and [`Kind::Absent`] are all that some joined kinds are made of.
-    fn is_all_of(self, kinds: u8) -> bool {
-        kinds & !(self as u8) == 0
+/// What is found out about up to 64 values that are taken as if all were of the same kind.
+///
+/// There is no branch on a value: which are absent cannot be foretold.
+#[derive(Default)]
+struct Found {
+    /// The kinds there really are, joined.
+    kinds: u8,
+    /// Set where there is a value, the last one in the highest bit.
+    valid: u64,
+}
+
+impl Found {
+    /// The bits of values, those that are absent included.
+    #[inline]
+    fn look_up(&mut self, indices: &[u32], tables: &Tables) -> impl Iterator<Item = u64> {
+        let (kinds, bits) = tables.values();
+        indices.iter().map(|&index| {
+            let kind = kinds[index as usize];
+            self.kinds |= kind as u8;
+            self.valid = self.valid >> 1 | u64::from(kind != Kind::Absent) << 63;
+            bits[index as usize]
+        })
+    }
+
+    /// Whether all values are of this kind, or absent.
+    fn is_all(&self, kind: Kind) -> bool {
+        self.kinds & !(kind as u8) == 0
     }
 }
 
@@ -348,7 +357,7 @@ impl Lookup<'_, '_> {
     /// The content of a string value, and nothing for others.
     fn string(&self, kind: Kind, bits: u64) -> &[u8] {
         match kind {
-            Kind::String => self.tile.at(string_span(bits)).bytes(),
+            Kind::String => self.body.at(string_span(bits)).bytes(),
             Kind::Interned => self.strings.get(bits as u32).unwrap_or_default().as_bytes(),
             _ => &[],
         }
@@ -356,7 +365,7 @@ impl Lookup<'_, '_> {
 
     #[cold]
     fn intern(&mut self, index: u32, bits: u64) -> Result<u32, Unreadable> {
-        let string = as_str(self.tile.at(string_span(bits)))?;
+        let string = as_str(self.body.at(string_span(bits)))?;
         self.budget.charge(Strings::cost(string.len()))?;
         let text = self.strings.intern(string);
         self.tables.set_interned(index, text);

@@ -11,11 +11,8 @@ use crate::wire::{Fault, Key, Reader, Span, zigzag64};
 /// Beyond all columns, for a key that is not in the schema.
 const NOWHERE: u32 = u32::MAX / 2;
 
-/// For a key that is not in the layer.
-const NO_KEY: u32 = u32::MAX;
-
-/// How many keys have an index of one byte.
-const SHORT_KEYS: usize = 128;
+/// How many keys are found without asking whether they are there.
+pub(crate) const SHORT_KEYS: usize = 64;
 
 /// Which of the seven types a value has; `sint64` is `Int` here.
 ///
@@ -40,9 +37,10 @@ pub(crate) enum Kind {
 /// The tables of one layer, ready to be looked up by the tags of its features.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
-    /// For each key where its column begins in [`Rows`](crate::rows::Rows), or [`NOWHERE`]; then
-    /// [`NO_KEY`], at least up to [`SHORT_KEYS`].
+    /// For each key where its column begins in [`Rows`](crate::rows::Rows), or [`NOWHERE`], as it
+    /// also is after the last key up to [`SHORT_KEYS`].
     key_columns: Vec<u32>,
+    key_count: usize,
     /// One a value, and [`Kind::Absent`] after the last.
     kinds: Vec<Kind>,
     /// As long as `kinds`.
@@ -64,8 +62,15 @@ impl Tables {
                 .key_messages()
                 .map(|key| column_of(key.bytes(), schema)),
         );
-        let keys = layer.key_count().max(SHORT_KEYS);
-        self.key_columns.resize(keys, NO_KEY);
+        self.key_count = self.key_columns.len();
+        let len = self.key_count.max(SHORT_KEYS);
+        self.key_columns.resize(len, NOWHERE);
+        self.read_values(layer)
+    }
+
+    /// A function of its own, for its loop needs all registers there are.
+    #[inline(never)]
+    fn read_values(&mut self, layer: &RawLayer<'_>) -> Result<(), Error> {
         self.kinds.resize(layer.value_count() + 1, Kind::Absent);
         self.bits.resize(layer.value_count() + 1, 0);
         let entries = self.kinds.iter_mut().zip(&mut self.bits);
@@ -80,20 +85,28 @@ impl Tables {
 
     pub(crate) fn clear(&mut self) {
         self.key_columns.clear();
+        self.key_count = 0;
         self.kinds.clear();
         self.bits.clear();
     }
 
     /// Where the column of a key begins; `None` beyond the table.
     pub(crate) fn column(&self, key: u32) -> Option<u32> {
-        let column = self.key_columns.get(key as usize).copied();
-        column.filter(|&column| column != NO_KEY)
+        let columns = self.key_columns.get(..self.key_count)?;
+        columns.get(key as usize).copied()
     }
 
-    /// [`column`](Self::column) for the keys of one byte.
+    /// Where the columns of the first keys begin, also of those that are not there.
     #[inline]
-    pub(crate) fn short_columns(&self) -> Option<ShortColumns<'_>> {
-        self.key_columns.first_chunk().map(ShortColumns)
+    pub(crate) fn short_columns(&self) -> Option<&[u32; SHORT_KEYS]> {
+        self.key_columns.first_chunk()
+    }
+
+    /// Which of the first keys are there.
+    #[inline]
+    pub(crate) fn short_keys(&self) -> u64 {
+        let absent = 64_u32.saturating_sub(self.key_count as u32);
+        u64::MAX.checked_shr(absent).unwrap_or(0)
     }
 
     /// The index that stands for no value, beyond that of all values.
@@ -124,19 +137,6 @@ impl Tables {
         budget.reserve(&mut self.key_columns, layer.key_count().max(SHORT_KEYS))?;
         budget.reserve(&mut self.kinds, layer.value_count() + 1)?;
         budget.reserve(&mut self.bits, layer.value_count() + 1)
-    }
-}
-
-/// Where the columns of the keys of one byte begin.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ShortColumns<'a>(&'a [u32; SHORT_KEYS]);
-
-impl ShortColumns<'_> {
-    /// Where the column of a key begins; `None` beyond the table.
-    #[inline]
-    pub(crate) fn get(self, key: u32) -> Option<u32> {
-        let column = self.0[key as usize % SHORT_KEYS];
-        (column != NO_KEY).then_some(column)
     }
 }
 
