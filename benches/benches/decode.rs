@@ -1,15 +1,24 @@
 //! From the bytes of a tile to seven columns of images: ours against the rivals.
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use flate2::read::GzDecoder;
 use std::hint::black_box;
 use std::io::Read;
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use flate2::read::GzDecoder;
 use tilesight_benches::columns::ImageColumns;
 use tilesight_benches::rivals::{RIVALS, Rival};
 use tilesight_benches::tiles::{self, FRAME, IMAGE, NamedTile};
 use tilesight_mvt::{Columns, Decoder};
 
-criterion_group!(benches, decode, decode_gzip);
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(800));
+    targets = decode, decode_gzip
+}
 criterion_main!(benches);
 
 fn decode(criterion: &mut Criterion) {

@@ -18,7 +18,7 @@ pub(crate) fn to_integer(kind: Kind, bits: u64, string: &[u8]) -> Option<(i64, b
         Kind::Double => integral(f64::from_bits(bits), EXACT_DOUBLE),
         Kind::Float => integral(f64::from_bits(bits), EXACT_FLOAT),
         Kind::String | Kind::Interned => parse_integer(string).map(|integer| (integer, false)),
-        Kind::Bool => None,
+        Kind::Bool | Kind::Absent => None,
     }
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn to_real(kind: Kind, bits: u64, string: &[u8]) -> Option<f64> {
         Kind::Int => bits as i64 as f64,
         Kind::Uint => bits as f64,
         Kind::String | Kind::Interned => str::from_utf8(string).ok()?.parse().ok()?,
-        Kind::Bool => return None,
+        Kind::Bool | Kind::Absent => return None,
     };
     real.is_finite().then_some(real)
 }

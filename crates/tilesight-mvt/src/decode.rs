@@ -5,10 +5,10 @@ use crate::columns::Columns;
 use crate::error::{Error, FeatureBreach};
 use crate::frame::{Projection, TileFrame};
 use crate::geometry::{self, GeometryType, Needs, Rules, Unreadable};
-use crate::layer::{RawFeature, RawLayer};
+use crate::layer::{RawFeature, RawLayer, UsualFeature};
 use crate::rows::Lookup;
 use crate::schema::LayerSchema;
-use crate::wire::{Reader, Span};
+use crate::wire::Reader;
 
 impl RawLayer<'_> {
     /// Decodes the geometry and the attributes of a schema into `columns`.
@@ -79,7 +79,8 @@ impl<'l, 'c> Decoding<'l, 'c> {
             projection,
             version: layer.version(),
         };
-        columns.pending.reset(columns.attributes.len());
+        let absent = columns.tables.absent();
+        columns.pending.reset(columns.attributes.len(), absent);
         Self {
             layer,
             rules,
@@ -106,7 +107,7 @@ impl<'l, 'c> Decoding<'l, 'c> {
             }
         }
         self.flush()
-            .or_else(|reason| self.leave_out(self.layer.at(Span::default()), reason))
+            .or_else(|reason| self.leave_out(self.layer.body(), reason))
     }
 
     /// Appends the row of a feature that is a single point and has nothing uncommon about it.
@@ -123,10 +124,9 @@ impl<'l, 'c> Decoding<'l, 'c> {
         if pending.is_full() {
             return None;
         }
-        let feature = RawFeature::read_usual(message)?;
-        let geometry = message.at(feature.geometry);
-        let (x, y) = geometry::decode_usual(geometry, feature.geometry_type?, &self.rules)?;
-        pending.read_usual_tags(message.at(feature.tags), tables)?;
+        let feature = UsualFeature::read(message)?;
+        let (x, y) = geometry::decode_usual(feature.geometry, &self.rules)?;
+        pending.read_usual_tags(feature.tags, tables)?;
         shapes.push_point(x, y);
         pending.push();
         Some(())
@@ -183,7 +183,7 @@ impl<'l, 'c> Decoding<'l, 'c> {
             ..
         } = &mut *self.columns;
         let mut lookup = Lookup {
-            tile: self.layer.at(Span::default()),
+            body: self.layer.body(),
             tables,
             strings,
             budget: &mut self.budget,

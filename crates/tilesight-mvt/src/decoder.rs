@@ -91,7 +91,6 @@ impl Decoder {
         if !is_gzip(bytes) {
             return Tile::read(bytes);
         }
-        inflate(bytes, self.inflate_limit, &mut self.inflated)?;
-        Tile::read(&self.inflated)
+        Tile::read(inflate(bytes, self.inflate_limit, &mut self.inflated)?)
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::FeatureBreach;
 use crate::frame::Projection;
 use crate::shapes::Shapes;
-use crate::wire::{Fault, Reader, zigzag32};
+use crate::wire::{Fault, Reader, Window, zigzag32};
 
 /// What a row is (specification, section 4.3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,15 +66,8 @@ pub(crate) struct Rules {
 
 /// The grid position of what nearly all points are: `MoveTo` once, and its two parameters.
 #[inline]
-pub(crate) fn decode_usual(
-    geometry: Reader<'_>,
-    geometry_type: GeometryType,
-    rules: &Rules,
-) -> Option<(u32, u32)> {
-    let (command, x, y) = geometry.short_triple()?;
-    if geometry_type != GeometryType::Point || command != MOVE_TO_ONCE {
-        return None;
-    }
+pub(crate) fn decode_usual(geometry: Window<'_>, rules: &Rules) -> Option<(u32, u32)> {
+    let (x, y) = geometry.pair_after(MOVE_TO_ONCE as u8)?;
     rules.projection.near(zigzag32(x), zigzag32(y))
 }
 

@@ -18,36 +18,57 @@ pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b])
 }
 
-/// Replaces the content of `output` by the inflated stream, at most `limit` bytes.
+/// Inflates a stream into a buffer that is reused; returns the part that was written, of at most
+/// `limit` bytes.
 ///
 /// The checksum is verified. The length that the trailer claims is believed within
 /// [`EXPECTED_RATIO`] only; beyond it the buffer grows by what is really written. Bytes after
 /// the first gzip member are ignored.
-pub(crate) fn inflate(gzip: &[u8], limit: usize, output: &mut Vec<u8>) -> Result<(), Error> {
-    output.clear();
-    output.reserve_exact(expected_len(gzip).clamp(1, limit.max(1)));
+///
+/// The buffer never shrinks, and only what is added to it is set to zero: a vector with spare
+/// capacity would be set to zero as far as it goes for every tile.
+pub(crate) fn inflate<'a>(
+    gzip: &[u8],
+    limit: usize,
+    buffer: &'a mut Vec<u8>,
+) -> Result<&'a [u8], Error> {
+    grow_to(buffer, expected_len(gzip).clamp(1, limit.max(1)));
     let mut state = Decompress::new_gzip(WINDOW_BITS);
     loop {
-        let read = state.total_in() as usize;
-        let written = output.len();
+        let (read, written) = (state.total_in() as usize, state.total_out() as usize);
         let status = state
-            .decompress_vec(&gzip[read..], output, FlushDecompress::Finish)
+            .decompress(
+                &gzip[read..],
+                &mut buffer[written..],
+                FlushDecompress::Finish,
+            )
             .map_err(|_| Error::Gzip {
                 reason: "it is not valid",
             })?;
-        if output.len() > limit {
+        let len = state.total_out() as usize;
+        if len > limit {
             return Err(Error::InflateLimit { limit });
         }
         if status == Status::StreamEnd {
-            return Ok(());
+            return Ok(&buffer[..len]);
         }
-        if output.len() == output.capacity() {
-            make_room(output, limit)?;
-        } else if state.total_in() as usize == read && output.len() == written {
+        if len == buffer.len() {
+            // Doubled, within the limit and one byte more, which tells full from overfull.
+            let more = len.max(1024).min(limit - len + 1);
+            grow_to(buffer, len + more);
+        } else if state.total_in() as usize == read && len == written {
             return Err(Error::Gzip {
                 reason: "it ends too early",
             });
         }
+    }
+}
+
+/// Makes a buffer at least as long as this, and takes no more memory than that.
+fn grow_to(buffer: &mut Vec<u8>, len: usize) {
+    if len > buffer.len() {
+        buffer.reserve_exact(len - buffer.len());
+        buffer.resize(len, 0);
     }
 }
 
@@ -56,16 +77,6 @@ fn expected_len(gzip: &[u8]) -> usize {
         .last_chunk::<4>()
         .map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize);
     claimed.min(gzip.len().saturating_mul(EXPECTED_RATIO))
-}
-
-/// Doubles the buffer, within the limit and one byte more, which tells full from overfull.
-fn make_room(output: &mut Vec<u8>, limit: usize) -> Result<(), Error> {
-    if output.len() > limit {
-        return Err(Error::InflateLimit { limit });
-    }
-    let more = output.len().max(1024).min(limit - output.len() + 1);
-    output.reserve_exact(more);
-    Ok(())
 }
 
 #[cfg(test)]
@@ -83,10 +94,10 @@ mod tests {
     #[test]
     fn a_stream_comes_back_whatever_its_ratio() {
         let mut output = Vec::new();
-        for len in [0, 1, 100, 5_000, 1_000_000] {
+        for len in [0, 1, 100, 5_000, 1_000_000, 70] {
             let bytes = vec![7; len];
-            inflate(&gzip(&bytes), 1_000_000, &mut output).unwrap();
-            assert_eq!(output, bytes);
+            let inflated = inflate(&gzip(&bytes), 1_000_000, &mut output);
+            assert_eq!(inflated, Ok(&bytes[..]));
         }
     }
 
@@ -94,7 +105,10 @@ mod tests {
     fn a_stream_at_the_limit_passes_and_one_beyond_does_not() {
         let mut output = Vec::new();
         let stream = gzip(&vec![7; 70_000]);
-        assert_eq!(inflate(&stream, 70_000, &mut output), Ok(()));
+        assert_eq!(
+            inflate(&stream, 70_000, &mut output),
+            Ok(&vec![7; 70_000][..])
+        );
         let beyond = inflate(&stream, 69_999, &mut output);
         assert_eq!(beyond, Err(Error::InflateLimit { limit: 69_999 }));
         assert!(output.capacity() <= 140_000);

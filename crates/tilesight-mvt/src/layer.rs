@@ -3,7 +3,7 @@
 use crate::budget::{Budget, Exhausted};
 use crate::error::{Damage, Error, LayerBreach};
 use crate::geometry::GeometryType;
-use crate::wire::{Fault, Key, Reader, Span};
+use crate::wire::{Fault, Key, Reader, Span, Window};
 
 /// A tile whose layers are framed: every length inside them is known to fit.
 ///
@@ -124,9 +124,9 @@ impl<'a> RawLayer<'a> {
         Budget::for_tile(self.body.len())
     }
 
-    /// A reader of another part of this layer's tile.
-    pub(crate) fn at(&self, span: Span) -> Reader<'a> {
-        self.body.at(span)
+    /// A reader of all of this layer.
+    pub(crate) fn body(&self) -> Reader<'a> {
+        self.body
     }
 
     pub(crate) fn wire_error(&self, fault: Fault) -> Error {
@@ -183,18 +183,14 @@ impl Section {
 
     /// Adds the short fields of one kind that follow each other, as most of a layer does.
     fn add_run(&mut self, body: &mut Reader<'_>, key: Key) {
-        let mut rest = *body;
-        let mut count = 0;
-        while rest.short_message(key).is_some() {
-            count += 1;
-        }
+        let start = body.span().start;
+        let count = body.skip_short_messages(key);
         if count > 0 {
             if self.count == 0 {
-                self.span.start = body.span().start;
+                self.span.start = start;
             }
-            self.span.end = rest.span().start;
+            self.span.end = body.span().start;
             self.count += count;
-            *body = rest;
         }
     }
 }
@@ -288,22 +284,26 @@ impl<'a> Iterator for Messages<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        self.rest
-            .short_message(self.key)
-            .or_else(|| self.next_message())
+        if let Some(message) = self.rest.short_message(self.key) {
+            return Some(message);
+        }
+        // By value: what is handed on by reference cannot stay in registers.
+        let (message, rest) = next_message(self.rest, self.key)?;
+        self.rest = rest;
+        Some(message)
     }
 }
 
-impl<'a> Messages<'a> {
-    #[inline(never)]
-    fn next_message(&mut self) -> Option<Reader<'a>> {
-        loop {
-            let key = self.rest.key().ok()?;
-            if key == self.key {
-                return self.rest.message().ok();
-            }
-            self.rest.skip(key, |_| false).ok()?;
+/// The next field that has this key, and what follows it.
+#[inline(never)]
+fn next_message(mut rest: Reader<'_>, wanted: Key) -> Option<(Reader<'_>, Reader<'_>)> {
+    loop {
+        let key = rest.key().ok()?;
+        if key == wanted {
+            let message = rest.message().ok()?;
+            return Some((message, rest));
         }
+        rest.skip(key, |_| false).ok()?;
     }
 }
 
@@ -348,24 +348,26 @@ impl RawFeature {
         feature.repeats = tags > 1 || geometries > 1;
         Ok(feature)
     }
+}
 
-    /// Reads a feature whose fields are all there, in the order of their numbers, and short.
+/// The fields of a feature that is a point and has nothing uncommon about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UsualFeature<'a> {
+    pub tags: Window<'a>,
+    pub geometry: Window<'a>,
+}
+
+impl<'a> UsualFeature<'a> {
+    /// Reads a point whose fields are all there, in the order of their numbers, and short.
     #[inline]
-    pub(crate) fn read_usual(mut message: Reader<'_>) -> Option<Self> {
-        if message.short_key()? != FEATURE_ID {
-            return None;
-        }
-        message.short_varint64()?;
-        let tags = message.short_message(FEATURE_TAGS)?.span();
-        let geometry_type = GeometryType::from_field(message.short_varint(FEATURE_TYPE)?);
-        let geometry = message.short_message(FEATURE_GEOMETRY)?.span();
-        let feature = Self {
-            tags,
-            geometry,
-            geometry_type,
-            repeats: false,
-        };
-        message.is_empty().then_some(feature)
+    pub(crate) fn read(message: Reader<'a>) -> Option<Self> {
+        let mut message = message.window()?;
+        message.skip_varint(FEATURE_ID)?;
+        let tags = message.message(FEATURE_TAGS)?;
+        let geometry_type = message.varint_of_one_byte(FEATURE_TYPE)?;
+        let geometry = message.message(FEATURE_GEOMETRY)?;
+        let is_usual = geometry_type == GeometryType::Point as u32 && message.is_spent();
+        is_usual.then_some(Self { tags, geometry })
     }
 }
 

@@ -13,14 +13,11 @@ use crate::error::FeatureBreach;
 use crate::geometry::Unreadable;
 use crate::layer::as_str;
 use crate::strings::Strings;
-use crate::tables::{Kind, Tables, string_span};
-use crate::wire::Reader;
+use crate::tables::{Kind, SHORT_KEYS, Tables, string_span};
+use crate::wire::{Reader, Window};
 
 /// How many rows wait until their values are looked up; a multiple of 64.
 pub(crate) const CAPACITY: usize = 512;
-
-/// No value. Beyond every table, for a tile has less than 4 GiB.
-const ABSENT: u32 = u32::MAX;
 
 /// Rows whose values are still indices into the table.
 #[derive(Clone, Debug, Default)]
@@ -28,13 +25,15 @@ pub(crate) struct Rows {
     /// [`CAPACITY`] for each column.
     indices: Vec<u32>,
     len: usize,
+    /// The index that stands for no value.
+    absent: u32,
     /// The key indices of one feature, where they are not in order.
     keys: Vec<u32>,
 }
 
 /// What values refer to.
 pub(crate) struct Lookup<'a, 'b> {
-    pub tile: Reader<'a>,
+    pub body: Reader<'a>,
     pub tables: &'b mut Tables,
     pub strings: &'b mut Strings,
     pub budget: &'b mut Budget,
@@ -42,10 +41,11 @@ pub(crate) struct Lookup<'a, 'b> {
 
 impl Rows {
     /// Starts without rows.
-    pub(crate) fn reset(&mut self, columns: usize) {
+    pub(crate) fn reset(&mut self, columns: usize, absent: u32) {
         self.indices.clear();
-        self.indices.resize(columns * CAPACITY, ABSENT);
+        self.indices.resize(columns * CAPACITY, absent);
         self.len = 0;
+        self.absent = absent;
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -57,20 +57,21 @@ impl Rows {
     /// This is for what nearly all are: of short pairs within the tables, no key twice.
     /// Otherwise it may leave a part of them behind.
     #[inline]
-    pub(crate) fn read_usual_tags(&mut self, tags: Reader<'_>, tables: &Tables) -> Option<()> {
-        let mut rest = tags;
-        let mut seen = 0_u64;
-        while !rest.is_empty() {
-            let (key, value) = rest.short_pair()?;
-            let bit = 1_u64.checked_shl(key)?;
-            let column = tables.column(key)?;
-            if seen & bit != 0 || value as usize >= tables.value_count() {
+    pub(crate) fn read_usual_tags(&mut self, tags: Window<'_>, tables: &Tables) -> Option<()> {
+        let (columns, absent) = (tables.short_columns()?, self.absent);
+        let mut rest = tags.packed()?;
+        let (mut seen, mut keys) = (0_u64, 0);
+        while !rest.is_spent() {
+            let (key, value) = rest.pair()?;
+            let bit = 1_u64.wrapping_shl(key);
+            if seen & bit != 0 || value >= absent {
                 return None;
             }
             seen |= bit;
-            self.set(column, value);
+            keys |= key;
+            self.set(columns[key as usize % SHORT_KEYS], value);
         }
-        Some(())
+        (keys < 64 && seen & !tables.short_keys() == 0).then_some(())
     }
 
     /// Sorts any tags into a row.
@@ -96,7 +97,7 @@ impl Rows {
             // 4.4 "MUST NOT contain a key index or value index greater than or equal to the
             // number of elements in the layer's keys or values set"
             let column = tables.column(key).ok_or(FeatureBreach::TagOutOfRange)?;
-            if value as usize >= tables.value_count() {
+            if value >= self.absent {
                 return Err(FeatureBreach::TagOutOfRange.into());
             }
             self.keys.push(key);
@@ -135,12 +136,12 @@ impl Rows {
         if self.is_full() {
             return;
         }
-        let len = self.len;
+        let (len, absent) = (self.len, self.absent);
         self.indices
             .iter_mut()
             .skip(len)
             .step_by(CAPACITY)
-            .for_each(|index| *index = ABSENT);
+            .for_each(|index| *index = absent);
     }
 
     /// Counts the row whose tags were read.
@@ -178,7 +179,7 @@ impl Rows {
             .zip(self.indices.chunks_exact_mut(CAPACITY))
         {
             column.append(&indices[..self.len], lookup)?;
-            indices[..self.len].fill(ABSENT);
+            indices[..self.len].fill(self.absent);
         }
         self.len = 0;
         Ok(())
@@ -236,39 +237,56 @@ struct Word {
 
 impl Word {
     fn append_integers(&mut self, indices: &[u32], values: &mut Vec<i64>, lookup: &Lookup<'_, '_>) {
-        values.extend(indices.iter().enumerate().map(|(bit, &index)| {
-            match lookup.tables.value(index) {
-                Some((Kind::Int, bits)) => {
-                    self.valid |= 1 << bit;
-                    bits as i64
-                }
-                Some((kind, bits)) => {
-                    let integer = to_integer(kind, bits, lookup.string(kind, bits));
-                    let (integer, inexact) = self.usable(bit, integer);
-                    self.mark |= u64::from(inexact) << bit;
-                    integer
-                }
-                None => 0,
+        let start = values.len();
+        let mut found = Found::default();
+        let usual = found.look_up(indices, lookup.tables);
+        values.extend(usual.map(|bits| bits as i64));
+        if found.is_all(Kind::Int) {
+            self.valid = found.valid >> (64 - indices.len());
+            return;
+        }
+        for (bit, (&index, value)) in indices.iter().zip(&mut values[start..]).enumerate() {
+            let (kind, bits) = lookup.tables.value(index);
+            if kind != Kind::Absent {
+                let integer = to_integer(kind, bits, lookup.string(kind, bits));
+                let (integer, inexact) = self.usable(bit, integer);
+                self.mark |= u64::from(inexact) << bit;
+                *value = integer;
             }
-        }));
+        }
     }
 
     fn append_reals(&mut self, indices: &[u32], values: &mut Vec<f64>, lookup: &Lookup<'_, '_>) {
-        values.extend(indices.iter().enumerate().map(|(bit, &index)| {
-            let Some((kind, bits)) = lookup.tables.value(index) else {
-                return 0.0;
-            };
-            let real = match kind {
-                Kind::Double => Some(f64::from_bits(bits)).filter(|real| real.is_finite()),
-                _ => to_real(kind, bits, lookup.string(kind, bits)),
-            };
-            self.usable(bit, real)
-        }));
+        let start = values.len();
+        let mut found = Found::default();
+        let usual = found.look_up(indices, lookup.tables);
+        values.extend(usual.map(f64::from_bits));
+        let values = &mut values[start..];
+        if found.is_all(Kind::Double) && values.iter().all(|real| real.is_finite()) {
+            self.valid = found.valid >> (64 - indices.len());
+            return;
+        }
+        for (bit, (&index, value)) in indices.iter().zip(values).enumerate() {
+            let (kind, bits) = lookup.tables.value(index);
+            if kind != Kind::Absent {
+                let real = to_real(kind, bits, lookup.string(kind, bits));
+                *value = self.usable(bit, real);
+            }
+        }
     }
 
     fn append_booleans(&mut self, indices: &[u32], lookup: &Lookup<'_, '_>) {
+        let mut found = Found::default();
+        let usual = found.look_up(indices, lookup.tables);
+        let truths = usual.fold(0_u64, |truths, bits| truths >> 1 | bits << 63);
+        if found.is_all(Kind::Bool) {
+            self.valid = found.valid >> (64 - indices.len());
+            self.mark = truths >> (64 - indices.len());
+            return;
+        }
         for (bit, &index) in indices.iter().enumerate() {
-            if let Some((kind, bits)) = lookup.tables.value(index) {
+            let (kind, bits) = lookup.tables.value(index);
+            if kind != Kind::Absent {
                 let truth = self.usable(bit, to_boolean(kind, bits));
                 self.mark |= u64::from(truth) << bit;
             }
@@ -283,13 +301,13 @@ impl Word {
     ) -> Result<(), Unreadable> {
         for (bit, &index) in indices.iter().enumerate() {
             let text = match lookup.tables.value(index) {
-                Some((Kind::Interned, bits)) => self.usable(bit, Some(bits as u32)),
-                Some((Kind::String, bits)) => {
+                (Kind::Interned, bits) => self.usable(bit, Some(bits as u32)),
+                (Kind::String, bits) => {
                     let text = lookup.intern(index, bits)?;
                     self.usable(bit, Some(text))
                 }
-                Some(_) => self.usable(bit, None),
-                None => 0,
+                (Kind::Absent, _) => 0,
+                _ => self.usable(bit, None),
             };
             texts.push(text);
         }
@@ -305,11 +323,41 @@ impl Word {
     }
 }
 
+/// What is found out about up to 64 values that are taken as if all were of the same kind.
+///
+/// There is no branch on a value: which are absent cannot be foretold.
+#[derive(Default)]
+struct Found {
+    /// The kinds there really are, joined.
+    kinds: u8,
+    /// Set where there is a value, the last one in the highest bit.
+    valid: u64,
+}
+
+impl Found {
+    /// The bits of values, those that are absent included.
+    #[inline]
+    fn look_up(&mut self, indices: &[u32], tables: &Tables) -> impl Iterator<Item = u64> {
+        let (kinds, bits) = tables.values();
+        indices.iter().map(|&index| {
+            let kind = kinds[index as usize];
+            self.kinds |= kind as u8;
+            self.valid = self.valid >> 1 | u64::from(kind != Kind::Absent) << 63;
+            bits[index as usize]
+        })
+    }
+
+    /// Whether all values are of this kind, or absent.
+    fn is_all(&self, kind: Kind) -> bool {
+        self.kinds & !(kind as u8) == 0
+    }
+}
+
 impl Lookup<'_, '_> {
     /// The content of a string value, and nothing for others.
     fn string(&self, kind: Kind, bits: u64) -> &[u8] {
         match kind {
-            Kind::String => self.tile.at(string_span(bits)).bytes(),
+            Kind::String => self.body.at(string_span(bits)).bytes(),
             Kind::Interned => self.strings.get(bits as u32).unwrap_or_default().as_bytes(),
             _ => &[],
         }
@@ -317,7 +365,7 @@ impl Lookup<'_, '_> {
 
     #[cold]
     fn intern(&mut self, index: u32, bits: u64) -> Result<u32, Unreadable> {
-        let string = as_str(self.tile.at(string_span(bits)))?;
+        let string = as_str(self.body.at(string_span(bits)))?;
         self.budget.charge(Strings::cost(string.len()))?;
         let text = self.strings.intern(string);
         self.tables.set_interned(index, text);

@@ -11,28 +11,39 @@ use crate::wire::{Fault, Key, Reader, Span, zigzag64};
 /// Beyond all columns, for a key that is not in the schema.
 const NOWHERE: u32 = u32::MAX / 2;
 
+/// How many keys are found without asking whether they are there.
+pub(crate) const SHORT_KEYS: usize = 64;
+
 /// Which of the seven types a value has; `sint64` is `Int` here.
+///
+/// Each is a bit, so that the kinds of many values can be joined and judged at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
+    /// There is no value; the bits are 0.
+    Absent = 0,
     /// The bits are the start (upper half) and the end (lower half) of the bytes in the tile.
-    String,
+    String = 1,
     /// The bits are the index of an interned string.
-    Interned,
+    Interned = 1 << 1,
     /// The bits are those of the same number as `f64`.
-    Float,
-    Double,
-    Int,
-    Uint,
-    Bool,
+    Float = 1 << 2,
+    Double = 1 << 3,
+    Int = 1 << 4,
+    Uint = 1 << 5,
+    Bool = 1 << 6,
 }
 
 /// The tables of one layer, ready to be looked up by the tags of its features.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
-    /// For each key where its column begins in [`Rows`](crate::rows::Rows), or [`NOWHERE`].
+    /// For each key where its column begins in [`Rows`](crate::rows::Rows), or [`NOWHERE`], as it
+    /// also is after the last key up to [`SHORT_KEYS`].
     key_columns: Vec<u32>,
+    key_count: usize,
+    /// One a value, and [`Kind::Absent`] after the last.
     kinds: Vec<Kind>,
+    /// As long as `kinds`.
     bits: Vec<u64>,
 }
 
@@ -51,8 +62,17 @@ impl Tables {
                 .key_messages()
                 .map(|key| column_of(key.bytes(), schema)),
         );
-        self.kinds.resize(layer.value_count(), Kind::Bool);
-        self.bits.resize(layer.value_count(), 0);
+        self.key_count = self.key_columns.len();
+        let len = self.key_count.max(SHORT_KEYS);
+        self.key_columns.resize(len, NOWHERE);
+        self.read_values(layer)
+    }
+
+    /// A function of its own, for its loop needs all registers there are.
+    #[inline(never)]
+    fn read_values(&mut self, layer: &RawLayer<'_>) -> Result<(), Error> {
+        self.kinds.resize(layer.value_count() + 1, Kind::Absent);
+        self.bits.resize(layer.value_count() + 1, 0);
         let entries = self.kinds.iter_mut().zip(&mut self.bits);
         for (message, (kind, bits)) in layer.value_messages().zip(entries) {
             (*kind, *bits) = match read_usual_value(message) {
@@ -65,26 +85,46 @@ impl Tables {
 
     pub(crate) fn clear(&mut self) {
         self.key_columns.clear();
+        self.key_count = 0;
         self.kinds.clear();
         self.bits.clear();
     }
 
     /// Where the column of a key begins; `None` beyond the table.
-    #[inline]
     pub(crate) fn column(&self, key: u32) -> Option<u32> {
-        self.key_columns.get(key as usize).copied()
+        let columns = self.key_columns.get(..self.key_count)?;
+        columns.get(key as usize).copied()
     }
 
-    pub(crate) fn value_count(&self) -> usize {
-        self.kinds.len()
-    }
-
-    /// A value; `None` beyond the table.
+    /// Where the columns of the first keys begin, also of those that are not there.
     #[inline]
-    pub(crate) fn value(&self, index: u32) -> Option<(Kind, u64)> {
-        let kind = *self.kinds.get(index as usize)?;
-        let bits = *self.bits.get(index as usize)?;
-        Some((kind, bits))
+    pub(crate) fn short_columns(&self) -> Option<&[u32; SHORT_KEYS]> {
+        self.key_columns.first_chunk()
+    }
+
+    /// Which of the first keys are there.
+    #[inline]
+    pub(crate) fn short_keys(&self) -> u64 {
+        let absent = 64_u32.saturating_sub(self.key_count as u32);
+        u64::MAX.checked_shr(absent).unwrap_or(0)
+    }
+
+    /// The index that stands for no value, beyond that of all values.
+    #[inline]
+    pub(crate) fn absent(&self) -> u32 {
+        self.kinds.len().saturating_sub(1) as u32
+    }
+
+    /// Kinds and bits of all values and of [`absent`](Self::absent), as long as each other.
+    #[inline]
+    pub(crate) fn values(&self) -> (&[Kind], &[u64]) {
+        (&self.kinds, &self.bits[..self.kinds.len()])
+    }
+
+    /// A value, or [`Kind::Absent`].
+    #[inline]
+    pub(crate) fn value(&self, index: u32) -> (Kind, u64) {
+        (self.kinds[index as usize], self.bits[index as usize])
     }
 
     /// Remembers that a string value was interned.
@@ -94,9 +134,9 @@ impl Tables {
     }
 
     fn reserve(&mut self, layer: &RawLayer<'_>, budget: &mut Budget) -> Result<(), Exhausted> {
-        budget.reserve(&mut self.key_columns, layer.key_count())?;
-        budget.reserve(&mut self.kinds, layer.value_count())?;
-        budget.reserve(&mut self.bits, layer.value_count())
+        budget.reserve(&mut self.key_columns, layer.key_count().max(SHORT_KEYS))?;
+        budget.reserve(&mut self.kinds, layer.value_count() + 1)?;
+        budget.reserve(&mut self.bits, layer.value_count() + 1)
     }
 }
 
@@ -151,13 +191,14 @@ const BOOL: Key = Key::varint(7);
 
 /// Reads a value that is one short field and nothing else.
 #[inline]
-fn read_usual_value(mut message: Reader<'_>) -> Option<(Kind, u64)> {
-    let value = match message.short_key()? {
-        INT => (Kind::Int, message.short_varint64()?),
-        DOUBLE => (Kind::Double, message.fixed64().ok()?),
+fn read_usual_value(message: Reader<'_>) -> Option<(Kind, u64)> {
+    let mut message = message.window()?;
+    let value = match message.key()? {
+        INT => (Kind::Int, message.varint64()?),
+        DOUBLE => (Kind::Double, message.fixed64()),
         _ => return None,
     };
-    message.is_empty().then_some(value)
+    message.is_spent().then_some(value)
 }
 
 /// 4.1 "A value MUST contain exactly one of these optional fields"; others are passed over.

@@ -59,14 +59,16 @@ pub(crate) struct Fault {
 
 /// Reads one message, or one packed field, inside a tile.
 ///
-/// It keeps hold of the whole tile: offsets are those of the tile, and eight bytes can be loaded
-/// at once near the end of a short message.
+/// It keeps hold of the rest of the tile: offsets are those of the tile, and eight bytes can be
+/// loaded at once near the end of a short message. Since the rest begins where the reader is, one
+/// comparison tells whether they are there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
-    tile: &'a [u8],
-    position: usize,
-    /// At most the length of the tile.
-    end: usize,
+    /// From what is to be read next to the end of the tile.
+    rest: &'a [u8],
+    /// How much of it belongs to this message.
+    len: usize,
+    tile_len: usize,
 }
 
 /// The highest bit of each byte: set where a varint goes on.
@@ -76,19 +78,20 @@ impl<'a> Reader<'a> {
     /// `tile` has less than 4 GiB.
     pub(crate) fn new(tile: &'a [u8]) -> Self {
         Self {
-            tile,
-            position: 0,
-            end: tile.len(),
+            rest: tile,
+            len: tile.len(),
+            tile_len: tile.len(),
         }
     }
 
-    /// A reader over another part of the same tile.
+    /// A reader over another part of the same tile, not before this one unless it is empty.
     #[inline]
     pub(crate) fn at(self, span: Span) -> Self {
-        debug_assert!(span.start <= span.end && span.end as usize <= self.tile.len());
+        debug_assert!(span.start <= span.end && span.end as usize <= self.tile_len);
+        let ahead = (span.start as usize).saturating_sub(self.position());
         Self {
-            position: span.start as usize,
-            end: span.end as usize,
+            rest: &self.rest[ahead..],
+            len: (span.end - span.start) as usize,
             ..self
         }
     }
@@ -96,30 +99,38 @@ impl<'a> Reader<'a> {
     /// The part of the tile that is left to read.
     #[inline]
     pub(crate) fn span(&self) -> Span {
+        let start = self.position();
         Span {
-            start: self.position as u32,
-            end: self.end as u32,
+            start: start as u32,
+            end: (start + self.len) as u32,
         }
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.position == self.end
+        self.len == 0
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.end - self.position
+        self.len
     }
 
     #[inline]
     pub(crate) fn position(&self) -> usize {
-        self.position
+        self.tile_len - self.rest.len()
     }
 
     /// What is left of this message.
     pub(crate) fn bytes(&self) -> &'a [u8] {
-        &self.tile[self.position..self.end]
+        &self.rest[..self.len]
+    }
+
+    /// Passes over bytes of this message.
+    #[inline(always)]
+    fn advance(&mut self, len: usize) {
+        self.rest = &self.rest[len..];
+        self.len -= len;
     }
 
     /// Reads what stands before a field. It is not checked before it is [skipped](Self::skip).
@@ -134,7 +145,7 @@ impl<'a> Reader<'a> {
         if let Some(&byte) = self.bytes().first()
             && byte < 0x80
         {
-            self.position += 1;
+            self.advance(1);
             return Ok(u64::from(byte));
         }
         self.varint_by_bytes()
@@ -156,13 +167,10 @@ impl<'a> Reader<'a> {
         if len > self.len() as u64 {
             return Err(self.truncated());
         }
-        let position = self.position;
-        self.position += len as usize;
-        Ok(Reader {
-            position,
-            end: self.position,
-            ..*self
-        })
+        let len = len as usize;
+        let message = Reader { len, ..*self };
+        self.advance(len);
+        Ok(message)
     }
 
     /// Reads a varint of up to four bytes, without a branch on its length; otherwise it reads
@@ -170,64 +178,11 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     pub(crate) fn short_varint32(&mut self) -> Option<u32> {
         let (value, len) = low_varint(self.word()? as u32);
-        let position = self.position + len;
-        if len == 0 || position > self.end {
+        if len == 0 || len > self.len {
             return None;
         }
-        self.position = position;
+        self.advance(len);
         Some(value)
-    }
-
-    /// Reads a varint of up to eight bytes, without a branch on its length; otherwise it reads
-    /// nothing.
-    #[inline(always)]
-    pub(crate) fn short_varint64(&mut self) -> Option<u64> {
-        let word = self.word()?;
-        let stops = !word & CONTINUES;
-        let position = self.position + (stops.trailing_zeros() as usize + 1) / 8;
-        if stops == 0 || position > self.end {
-            return None;
-        }
-        self.position = position;
-        // All bits up to the one that stops the varint.
-        Some(join_groups(word & (stops ^ (stops - 1))))
-    }
-
-    /// Reads two integers of a packed field, if the first takes one byte and the second up to
-    /// four; otherwise it reads nothing.
-    #[inline(always)]
-    pub(crate) fn short_pair(&mut self) -> Option<(u32, u32)> {
-        let word = self.word()?;
-        let (second, len) = low_varint((word >> 8) as u32);
-        let position = self.position + 1 + len;
-        if word & 0x80 != 0 || len == 0 || position > self.end {
-            return None;
-        }
-        self.position = position;
-        Some((word as u32 & 0x7f, second))
-    }
-
-    /// Reads three integers of a packed field, if they are all there is, the first takes one byte,
-    /// the others up to four, and all together eight.
-    #[inline(always)]
-    pub(crate) fn short_triple(&self) -> Option<(u32, u32, u32)> {
-        let word = self.word()?;
-        let (second, second_len) = low_varint((word >> 8) as u32);
-        let (third, third_len) = low_varint((word >> 8 >> (8 * second_len)) as u32);
-        let is_short = word & 0x80 == 0 && second_len > 0 && third_len > 0;
-        let is_all = 1 + second_len + third_len == self.len();
-        (is_short && is_all && self.len() <= 8).then_some((word as u32 & 0x7f, second, third))
-    }
-
-    /// Reads any key of one byte; otherwise it reads nothing.
-    #[inline(always)]
-    pub(crate) fn short_key(&mut self) -> Option<Key> {
-        let byte = *self.tile.get(self.position)?;
-        if byte >= 0x80 || self.position >= self.end {
-            return None;
-        }
-        self.position += 1;
-        Some(Key(u64::from(byte)))
     }
 
     /// Reads a field that is this message, if its length takes one byte; otherwise it reads
@@ -235,35 +190,17 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     pub(crate) fn short_message(&mut self, key: Key) -> Option<Reader<'a>> {
         debug_assert!(key.0 < 0x80);
-        let head = self.tile.get(self.position..)?.first_chunk::<2>()?;
+        let (head, rest) = self.rest.split_first_chunk()?;
         let head = u16::from_le_bytes(*head);
-        let position = self.position + 2;
-        let end = position + usize::from(head >> 8);
+        let len = usize::from(head >> 8);
         // The key, and no further byte of the length.
-        if u64::from(head & 0x80ff) != key.0 || end > self.end {
+        if u64::from(head & 0x80ff) != key.0 || 2 + len > self.len {
             return None;
         }
-        self.position = end;
-        Some(Reader {
-            position,
-            end,
-            ..*self
-        })
-    }
-
-    /// Reads a field that is this varint, if its value takes one byte; otherwise it reads nothing.
-    /// The key is one of those that take one byte.
-    #[inline(always)]
-    pub(crate) fn short_varint(&mut self, key: Key) -> Option<u32> {
-        debug_assert!(key.0 < 0x80);
-        let field = self.tile.get(self.position..)?.first_chunk::<2>()?;
-        let field = u16::from_le_bytes(*field);
-        let position = self.position + 2;
-        if u64::from(field & 0x80ff) != key.0 || position > self.end {
-            return None;
-        }
-        self.position = position;
-        Some(u32::from(field >> 8))
+        let message = Reader { rest, len, ..*self };
+        self.rest = rest.get(len..)?;
+        self.len -= 2 + len;
+        Some(message)
     }
 
     #[inline]
@@ -301,14 +238,46 @@ impl<'a> Reader<'a> {
     pub(crate) fn fault(&self, damage: Damage) -> Fault {
         Fault {
             damage,
-            offset: self.position as u32,
+            offset: self.position() as u32,
         }
+    }
+
+    /// Passes over the short fields that are this message, as long as they follow each other, and
+    /// counts them.
+    ///
+    /// Each begins where its length puts it, so the time this takes is that of a load a field.
+    #[inline]
+    pub(crate) fn skip_short_messages(&mut self, key: Key) -> usize {
+        debug_assert!(key.0 < 0x80);
+        let mut rest = self.bytes();
+        let mut count = 0;
+        while let [head, len, after @ ..] = rest
+            && u64::from(*head) == key.0
+            && *len < 0x80
+            && let Some(after) = after.get(usize::from(*len)..)
+        {
+            rest = after;
+            count += 1;
+        }
+        self.advance(self.len - rest.len());
+        count
+    }
+
+    /// A view of this message, if it is short and the tile goes on for a while after it.
+    #[inline(always)]
+    pub(crate) fn window(&self) -> Option<Window<'a>> {
+        let bytes = self.rest.first_chunk()?;
+        (self.len <= LONGEST).then_some(Window {
+            bytes,
+            position: 0,
+            end: self.len,
+        })
     }
 
     /// Eight bytes from here, which may reach beyond this message but not beyond the tile.
     #[inline(always)]
     fn word(&self) -> Option<u64> {
-        let bytes = self.tile.get(self.position..)?.first_chunk::<8>()?;
+        let bytes = self.rest.first_chunk::<8>()?;
         Some(u64::from_le_bytes(*bytes))
     }
 
@@ -322,7 +291,7 @@ impl<'a> Reader<'a> {
                 if index == 9 && byte > 1 {
                     break;
                 }
-                self.position += index + 1;
+                self.advance(index + 1);
                 return Ok(value);
             }
         }
@@ -339,7 +308,7 @@ impl<'a> Reader<'a> {
         let Some(&bytes) = self.bytes().first_chunk::<N>() else {
             return Err(self.truncated());
         };
-        self.position += N;
+        self.advance(N);
         Ok(bytes)
     }
 
@@ -347,6 +316,222 @@ impl<'a> Reader<'a> {
     fn truncated(&self) -> Fault {
         self.fault(Damage::Truncated)
     }
+}
+
+/// The longest message that a [`Window`] shows.
+const LONGEST: usize = 127;
+
+/// A short message, read without looking where the tile ends.
+///
+/// The array is of a fixed length and the position is held within it, so no load has to be
+/// checked. Neither is it checked that what is read belongs to the message: a reader that ends
+/// [where the message does](Self::is_spent) has read nothing else, for it only moves forward.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window<'a> {
+    /// The message and whatever follows it.
+    bytes: &'a [u8; LONGEST + 9],
+    position: usize,
+    end: usize,
+}
+
+impl<'a> Window<'a> {
+    /// Whether all of the message was read, and nothing beyond it.
+    #[inline(always)]
+    pub(crate) fn is_spent(&self) -> bool {
+        self.position == self.end
+    }
+
+    /// Reads any key of one byte.
+    #[inline(always)]
+    pub(crate) fn key(&mut self) -> Option<Key> {
+        let byte = self.bytes[self.position & LONGEST];
+        self.position += 1;
+        (byte < 0x80).then_some(Key(u64::from(byte)))
+    }
+
+    /// Reads a varint of up to eight bytes.
+    #[inline(always)]
+    pub(crate) fn varint64(&mut self) -> Option<u64> {
+        let word = self.word();
+        let stops = !word & CONTINUES;
+        if stops == 0 {
+            return None;
+        }
+        self.position += stops.trailing_zeros() as usize / 8 + 1;
+        // All bits up to the one that stops the varint.
+        Some(join_groups(word & (stops ^ (stops - 1))))
+    }
+
+    /// Passes over a field that is this varint, of up to seven bytes.
+    #[inline(always)]
+    pub(crate) fn skip_varint(&mut self, key: Key) -> Option<()> {
+        let word = self.word();
+        let stops = !word & CONTINUES & !0xff;
+        if word & 0xff != key.0 || stops == 0 {
+            return None;
+        }
+        self.position += stops.trailing_zeros() as usize / 8 + 1;
+        Some(())
+    }
+
+    /// Reads a field that is this varint, if its value takes one byte.
+    #[inline(always)]
+    pub(crate) fn varint_of_one_byte(&mut self, key: Key) -> Option<u32> {
+        let value = self.head(key)?;
+        self.position += 2;
+        Some(value as u32)
+    }
+
+    /// Reads a field that is this message, of up to 127 bytes.
+    #[inline(always)]
+    pub(crate) fn message(&mut self, key: Key) -> Option<Self> {
+        let len = self.head(key)?;
+        let position = self.position + 2;
+        self.position = position + len;
+        Some(Self {
+            position,
+            end: self.position,
+            ..*self
+        })
+    }
+
+    /// Reads eight bytes.
+    #[inline(always)]
+    pub(crate) fn fixed64(&mut self) -> u64 {
+        let word = self.word();
+        self.position += 8;
+        word
+    }
+
+    /// Finds the integers of this message, a packed field of up to 64 bytes that ends with one.
+    #[inline(always)]
+    pub(crate) fn packed(&self) -> Option<Packed<'a>> {
+        let len = self.end - self.position;
+        let bytes = self.bytes.get(self.position..)?.first_chunk()?;
+        let stops = Packed::stops(bytes, len)?;
+        Some(Packed {
+            bytes,
+            stops,
+            start: 0,
+        })
+    }
+
+    /// Reads the two integers that follow `first` in a packed field, if the three are all there is,
+    /// `first` takes one byte, the others up to four, and all together eight.
+    #[inline(always)]
+    pub(crate) fn pair_after(&self, first: u8) -> Option<(u32, u32)> {
+        let word = self.word();
+        let stops = !word & CONTINUES & !0xff;
+        let last_stops = stops & stops.wrapping_sub(1);
+        if word as u8 != first || first >= 0x80 || last_stops == 0 {
+            return None;
+        }
+        // Where the last bytes of the two begin.
+        let (second_end, third_end) = (stops.trailing_zeros(), last_stops.trailing_zeros());
+        let second_len = second_end as usize / 8;
+        let third_len = (third_end - second_end) as usize / 8;
+        let is_all = third_end as usize / 8 + 1 == self.end - self.position;
+        if !is_all || second_len > 4 || third_len > 4 {
+            return None;
+        }
+        let second = (word >> 8) as u32 & GROUPS[second_len % 8];
+        let third = (word >> 8 >> (8 * second_len)) as u32 & GROUPS[third_len % 8];
+        // Both are joined at once, one in each half.
+        let joined = join_halves(u64::from(second) | u64::from(third) << 32);
+        Some((joined as u32, (joined >> 32) as u32))
+    }
+
+    /// The byte after this key, unless it is the first of a longer varint.
+    #[inline(always)]
+    fn head(&self, key: Key) -> Option<usize> {
+        let head = self.word() as u16;
+        // The key, and no further byte of the varint.
+        (u64::from(head & 0x80ff) == key.0).then_some(usize::from(head >> 8))
+    }
+
+    /// Eight bytes from here.
+    #[inline(always)]
+    fn word(&self) -> u64 {
+        let bytes = self.bytes[self.position & LONGEST..].first_chunk();
+        bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+}
+
+/// The integers of a short packed field, whose ends are found all at once.
+///
+/// Where one varint ends the next begins: to look for each end by loading the bytes after the last
+/// one makes a chain of loads, and waiting for it took nearly half the time of a tile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packed<'a> {
+    /// The field and whatever follows it.
+    bytes: &'a [u8; 64 + 8],
+    /// Set for each byte that ends a varint and was not read.
+    stops: u64,
+    start: usize,
+}
+
+/// The groups of seven bits in a varint of so many bytes.
+const GROUPS: [u32; 8] = [0, 0x7f, 0x7f7f, 0x007f_7f7f, 0x7f7f_7f7f, 0, 0, 0];
+
+impl Packed<'_> {
+    /// Whether all integers were read.
+    #[inline(always)]
+    pub(crate) fn is_spent(&self) -> bool {
+        self.stops == 0
+    }
+
+    /// Reads two integers, if the first takes one byte and the second up to four.
+    #[inline(always)]
+    pub(crate) fn pair(&mut self) -> Option<(u32, u32)> {
+        let seconds = self.stops & self.stops.wrapping_sub(1);
+        if seconds == 0 {
+            return None;
+        }
+        let first_end = self.stops.trailing_zeros() as usize;
+        let second_end = seconds.trailing_zeros() as usize;
+        let len = second_end - first_end;
+        if first_end != self.start || len > 4 {
+            return None;
+        }
+        self.stops = seconds & (seconds - 1);
+        self.start = second_end + 1;
+        let bytes = self.bytes[first_end % 64..].first_chunk();
+        let word = bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let second = join_short_groups((word >> 8) as u32 & GROUPS[len % 8]);
+        Some((word as u32 & 0x7f, second))
+    }
+
+    /// Which of the first `len` bytes end a varint; nothing if the last one does not.
+    #[inline(always)]
+    fn stops(bytes: &[u8; 72], len: usize) -> Option<u64> {
+        if len == 0 {
+            return Some(0);
+        }
+        let (words, _) = bytes.as_chunks::<8>();
+        let near = stops_of(&words[..4]);
+        // Few fields are that long, and they are so in the same layers.
+        let stops = if len > 32 {
+            near | stops_of(&words[4..8]) << 32
+        } else {
+            near
+        };
+        let is_last = stops >> (len - 1) & 1 == 1;
+        (len <= 64 && is_last).then(|| stops & u64::MAX >> (64 - len))
+    }
+}
+
+/// Which bytes end a varint.
+#[inline(always)]
+fn stops_of(words: &[[u8; 8]]) -> u64 {
+    // The highest bits of eight bytes, moved side by side.
+    let gather = |word: [u8; 8]| {
+        let stops = (!u64::from_le_bytes(word) & CONTINUES) >> 7;
+        stops.wrapping_mul(0x0102_0408_1020_4080) >> 56
+    };
+    let words = words.iter().enumerate();
+    words.fold(0, |stops, (index, &word)| {
+        stops | gather(word) << (8 * index)
+    })
 }
 
 /// Undoes the zigzag encoding of the `sint64` type.
@@ -372,17 +557,28 @@ fn low_varint(bytes: u32) -> (u32, usize) {
         (stops.trailing_zeros() as usize + 1) / 8
     };
     let by_7 = bytes & (stops ^ stops.wrapping_sub(1)) & 0x7f7f_7f7f;
+    (join_short_groups(by_7), len)
+}
+
+/// Joins the lower seven bits of each byte, whose highest bits are 0.
+#[inline(always)]
+fn join_short_groups(by_7: u32) -> u32 {
     let by_14 = (by_7 & 0x007f_007f) | ((by_7 & 0x7f00_7f00) >> 1);
-    ((by_14 & 0x3fff) | ((by_14 & 0x3fff_0000) >> 2), len)
+    (by_14 & 0x3fff) | ((by_14 & 0x3fff_0000) >> 2)
 }
 
 /// Joins the lower seven bits of each byte.
 #[inline(always)]
 fn join_groups(bytes: u64) -> u64 {
-    let by_7 = bytes & 0x7f7f_7f7f_7f7f_7f7f;
-    let by_14 = (by_7 & 0x007f_007f_007f_007f) | ((by_7 & 0x7f00_7f00_7f00_7f00) >> 1);
-    let by_28 = (by_14 & 0x0000_3fff_0000_3fff) | ((by_14 & 0x3fff_0000_3fff_0000) >> 2);
+    let by_28 = join_halves(bytes & 0x7f7f_7f7f_7f7f_7f7f);
     (by_28 & 0x0fff_ffff) | ((by_28 & 0x0fff_ffff_0000_0000) >> 4)
+}
+
+/// [`join_short_groups`] for two integers at once.
+#[inline(always)]
+fn join_halves(by_7: u64) -> u64 {
+    let by_14 = (by_7 & 0x007f_007f_007f_007f) | ((by_7 & 0x7f00_7f00_7f00_7f00) >> 1);
+    (by_14 & 0x0000_3fff_0000_3fff) | ((by_14 & 0x3fff_0000_3fff_0000) >> 2)
 }
 
 #[cfg(test)]
@@ -393,9 +589,8 @@ mod tests {
     /// A reader of a message that other bytes of the tile follow.
     fn reader(tile: &[u8], len: usize) -> Reader<'_> {
         Reader {
-            tile,
-            position: 0,
-            end: len.min(tile.len()),
+            len: len.min(tile.len()),
+            ..Reader::new(tile)
         }
     }
 
@@ -408,62 +603,114 @@ mod tests {
     proptest! {
         #[test]
         fn the_short_ways_agree_with_the_plain_one(tile in varint_bytes(), len in 0..24_usize) {
-            let plain = |mut reader: Reader<'_>| {
-                reader.varint_by_bytes().map(|value| (value, reader.position)).ok()
-            };
             let start = reader(&tile, len);
             let expected = plain(start);
-
-            let mut rest = start;
-            if let Some(value) = rest.short_varint64() {
-                prop_assert_eq!(expected, Some((value, rest.position)));
-            }
             let mut rest = start;
             if let Some(value) = rest.short_varint32() {
-                prop_assert_eq!(expected, Some((u64::from(value), rest.position)));
+                prop_assert_eq!(expected, Some((u64::from(value), rest.position())));
             }
             let mut rest = start;
-            prop_assert_eq!(expected, rest.varint().map(|value| (value, rest.position)).ok());
-            let mut rest = start;
-            if let Some((first, second)) = rest.short_pair() {
-                let (value, position) = expected.unwrap();
-                prop_assert_eq!(value, u64::from(first));
-                let second = (u64::from(second), rest.position);
-                prop_assert_eq!(plain(Reader { position, ..start }), Some(second));
+            prop_assert_eq!(expected, rest.varint().map(|value| (value, rest.position())).ok());
+        }
+
+        #[test]
+        fn a_window_shows_what_the_plain_way_reads(tile in varint_bytes(), len in 0..24_usize) {
+            let tile = padded(&tile);
+            let start = reader(&tile, len);
+            let window = start.window().unwrap();
+
+            let mut rest = window;
+            if let Some(value) = rest.varint64() {
+                let whole = reader(&tile, tile.len());
+                prop_assert_eq!(plain(whole), Some((value, rest.position)));
+                prop_assert_eq!(rest.is_spent(), rest.position == len);
+            }
+            let mut rest = window;
+            if let Some(mut message) = rest.message(Key::length(1)) {
+                let mut slow = reader(&tile, tile.len());
+                prop_assert_eq!(slow.key(), Ok(Key::length(1)));
+                let slow = slow.message().unwrap();
+                prop_assert_eq!(message.end - message.position, slow.len());
+                prop_assert_eq!(message.fixed64().to_le_bytes(), &slow.rest[..8]);
             }
         }
 
         #[test]
-        fn a_short_triple_is_three_varints_and_no_more(tile in varint_bytes(), len in 0..24_usize) {
-            let start = reader(&tile, len);
-            if let Some((first, second, third)) = start.short_triple() {
-                let mut rest = start;
-                for value in [first, second, third] {
-                    prop_assert_eq!(rest.varint_by_bytes().unwrap(), u64::from(value));
+        fn packed_integers_are_varints_one_after_the_other(
+            tile in varint_bytes(), len in 0..24_usize, shift in 0..48_usize
+        ) {
+            let mut shifted = vec![5; shift];
+            shifted.extend(tile);
+            let tile = padded(&shifted);
+            let mut slow = reader(&tile, shift + len);
+            let window = slow.window().unwrap();
+            let Some(mut packed) = window.packed() else {
+                prop_assert!(shift + len > 64 || tile[shift + len - 1] >= 0x80);
+                return Ok(());
+            };
+            while !packed.is_spent() {
+                let expected = plain_pair(&mut slow);
+                prop_assert_eq!(packed.pair(), expected);
+                if expected.is_none() {
+                    return Ok(());
                 }
-                prop_assert!(rest.is_empty());
+            }
+            prop_assert!(slow.is_empty());
+        }
+
+        #[test]
+        fn a_pair_after_a_byte_is_all_there_is(tile in varint_bytes(), len in 0..24_usize) {
+            let tile = padded(&[&[9], &tile[..]].concat());
+            let mut slow = reader(&tile, len);
+            if let Some((second, third)) = slow.window().unwrap().pair_after(9) {
+                for value in [9, second, third] {
+                    prop_assert_eq!(slow.varint_by_bytes().unwrap(), u64::from(value));
+                }
+                prop_assert!(slow.is_empty());
             }
         }
     }
 
+    fn plain(mut reader: Reader<'_>) -> Option<(u64, usize)> {
+        let value = reader.varint_by_bytes().ok()?;
+        Some((value, reader.position()))
+    }
+
+    /// Two varints, of one byte and of up to four.
+    fn plain_pair(reader: &mut Reader<'_>) -> Option<(u32, u32)> {
+        let start = reader.position();
+        let first = reader.varint_by_bytes().ok()?;
+        let middle = reader.position();
+        let second = reader.varint_by_bytes().ok()?;
+        let is_short = middle - start == 1 && reader.position() - middle <= 4;
+        is_short.then_some((first as u32, second as u32))
+    }
+
+    /// The tile with as many bytes after it as a window shows.
+    fn padded(tile: &[u8]) -> Vec<u8> {
+        let mut padded = tile.to_vec();
+        padded.resize(tile.len() + LONGEST + 9, 0xff);
+        padded
+    }
+
     #[test]
     fn short_things_are_read_the_short_way() {
-        let tile = [0x0a, 0x02, 9, 9, 0x96, 0x01, 5, 0x96, 0x01, 0, 0, 0, 0, 0];
-        let mut message = reader(&tile, tile.len());
+        let tile = padded(&[0x0a, 0x02, 9, 9, 0x96, 0x01, 5, 0x96, 0x01]);
+        let mut message = reader(&tile, 9);
         let two = message
             .short_message(Key::length(1))
             .map(|message| message.bytes().to_vec());
         assert_eq!(two, Some(vec![9, 9]));
         assert_eq!(message.short_varint32(), Some(150));
-        assert_eq!(message.short_pair(), Some((5, 150)));
-        let triple = Reader {
-            end: 9,
-            ..Reader {
-                position: 6,
-                ..message
-            }
-        };
-        assert_eq!(triple.short_triple(), None);
+        let window = message.window().unwrap();
+        assert_eq!(window.pair_after(4), None);
+        assert_eq!(window.pair_after(5), None, "there is no third");
+        let mut packed = window.packed().unwrap();
+        assert_eq!(packed.pair(), Some((5, 150)));
+        assert!(packed.is_spent());
+        let tile = padded(&[9, 0x96, 0x01, 5]);
+        let window = reader(&tile, 4).window().unwrap();
+        assert_eq!(window.pair_after(9), Some((150, 5)));
     }
 
     #[test]
