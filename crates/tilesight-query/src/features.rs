@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use tilesight_tile::{GridBox, GridPoint};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Hit};
 use crate::coverage::Need;
 use crate::dataset::{Dataset, partial};
 use crate::dictionary::Texts;
 use crate::error::{Error, NotHeld};
 use crate::filter::{OrdinalSet, known_between};
 use crate::images::{OrdinalSummary, UNKNOWN_MS, bounds_of, flag};
-use crate::index::{Hit, LEAF_ROWS, Match, PackedTree, Points, RowFilter, Summary, mask_of};
+use crate::index::{LEAF_ROWS, Match, PackedTree, Points, RowFilter, Summary, mask_of};
 use crate::place::{Candidates, PreparedPlace, Table};
 use crate::query::{FeatureKind, FeatureQuery, Place};
 use crate::rows::MapFeature;

@@ -14,9 +14,10 @@ pub(crate) use region::RegionShape;
 
 use tilesight_tile::{GridBox, GridPoint};
 
-use crate::answer::{Answer, RowSet};
+use crate::answer::{Answer, RankedRows, RowSet};
 use crate::index::{
-    Anywhere, Hit, PackedTree, Points, RowFilter, Shape, Sink, Summary, Target, nearest, search,
+    Anywhere, PackedTree, Points, RowAt, RowFilter, Shape, Sink, Summary, Target, nearest, rank,
+    rank_within, search,
 };
 
 /// Positions and the tree over them.
@@ -45,12 +46,15 @@ impl<S: Summary> Table<'_, S> {
         match place {
             PreparedPlace::Circle {
                 target, radius_m, ..
-            } => Answer::Hits(self.within(target, *radius_m, filter, candidates)),
+            } => ranked(target, self.within(target, *radius_m, filter, candidates)),
             PreparedPlace::Nearest {
                 target,
                 k,
                 radius_m,
-            } => Answer::Hits(self.nearest(target, *k, *radius_m, filter, candidates)),
+            } => ranked(
+                target,
+                self.nearest(target, *k, *radius_m, filter, candidates),
+            ),
             _ => {
                 let mut rows = RowSet::default();
                 self.visit(place, filter, candidates, &mut rows);
@@ -125,7 +129,7 @@ impl<S: Summary> Table<'_, S> {
         radius_m: f64,
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
-    ) -> Vec<Hit> {
+    ) -> Vec<RowAt> {
         let mut rows = RowSet::default();
         self.visit_shape(
             &Circle::new(target, radius_m),
@@ -133,7 +137,7 @@ impl<S: Summary> Table<'_, S> {
             candidates,
             &mut rows,
         );
-        self.ranked(target, rows.iter())
+        rank(target, self.points, rows.iter())
     }
 
     fn nearest(
@@ -143,34 +147,33 @@ impl<S: Summary> Table<'_, S> {
         radius_m: f64,
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
-    ) -> Vec<Hit> {
+    ) -> Vec<RowAt> {
         match candidates {
             Candidates::All => nearest(self.tree, self.points, target, k, radius_m, filter),
             Candidates::Rows(rows) => {
                 let passing = rows.iter().copied().filter(|&row| passes(filter, row));
-                let mut hits = self.ranked(target, passing);
-                hits.retain(|hit| hit.distance_m <= radius_m);
-                hits.truncate(k);
-                hits
+                rank_within(target, self.points, passing, radius_m, k)
             }
         }
     }
 
-    /// Orders rows by (distance, id), of features of one id points before signs.
-    pub(crate) fn ranked(&self, target: &Target, rows: impl Iterator<Item = u32>) -> Vec<Hit> {
-        // Distances that are not negative order as their bits do; small keys sort faster than hits.
-        let distance_bits = |row| target.distance_m(self.points.at(row)).to_bits();
-        let id = |row: u32| self.points.ids[row as usize];
-        let mut keys: Vec<(u64, u32)> = rows.map(|row| (distance_bits(row), row)).collect();
-        // A point and a sign of one id may stand in one place: rows break that tie.
-        keys.sort_unstable_by_key(|&(distance, row)| (distance, id(row), row));
-        let hit = |(distance, row)| Hit {
-            row,
-            distance_m: f64::from_bits(distance),
-            sight: None,
-        };
-        keys.into_iter().map(hit).collect()
+    /// Ranks rows that look at a target.
+    pub(crate) fn looking(&self, target: &Target, rows: impl Iterator<Item = u32>) -> Answer {
+        Answer::Ranked(RankedRows {
+            target: *target,
+            places: rank(target, self.points, rows),
+            look: true,
+        })
     }
+}
+
+/// The answer of a place that nothing needs to look at.
+fn ranked(target: &Target, places: Vec<RowAt>) -> Answer {
+    Answer::Ranked(RankedRows {
+        target: *target,
+        places,
+        look: false,
+    })
 }
 
 fn passes<S>(filter: &impl RowFilter<S>, row: u32) -> bool {

@@ -3,13 +3,13 @@
 use tilesight_tile::LonLat;
 
 use super::{SequenceFacts, Sequences};
-use crate::answer::Answer;
+use crate::answer::{Answer, Hit};
 use crate::coverage::Need;
 use crate::dataset::{Dataset, partial};
 use crate::error::{Error, NotHeld};
 use crate::filter::{ImageFilter, Properties};
 use crate::images::{Images, UNKNOWN_MS, kind_of};
-use crate::index::{FANOUT, Hit, Target, bits, nearest_entries};
+use crate::index::{FANOUT, Target, bits, nearest_entries};
 use crate::place::{LineBox, LineCircle, LineShape, PreparedPlace, distance_to_segment_m};
 use crate::query::SequenceQuery;
 use crate::rows::{Image, Sequence};
@@ -157,14 +157,14 @@ impl Search<'_> {
         let hit = |row| Hit {
             row,
             distance_m: self.distance_m(target, row),
-            sight: None,
+            bearing_deg: None,
         };
         by_distance(found.into_iter().map(hit).collect())
     }
 
     fn nearest(&self, target: &Target, k: usize, radius_m: f64) -> Vec<Hit> {
         let tree = &self.sequences.tree;
-        nearest_entries(
+        let found = nearest_entries(
             tree,
             target,
             k,
@@ -180,7 +180,13 @@ impl Search<'_> {
                     );
                 }
             },
-        )
+        );
+        let hit = |(row, distance_m)| Hit {
+            row,
+            distance_m,
+            bearing_deg: None,
+        };
+        found.into_iter().map(hit).collect()
     }
 
     /// The sequences of images found, each with its nearest image's distance.
@@ -189,7 +195,7 @@ impl Search<'_> {
         let hits = images.iter().filter_map(|(row, hit)| {
             Some(Hit {
                 row: sequence_of(row),
-                sight: None,
+                bearing_deg: None,
                 ..hit?
             })
         });
