@@ -71,7 +71,7 @@ fn nearest_on_plane<S: Summary>(
         k,
         cutoff,
         enough: k,
-        found: Vec::new(),
+        found: Vec::with_capacity(2 * LEAF_ROWS),
     };
     descend(tree, target, &mut nearest);
     // What lies beyond the cutoff was never looked at: all is well if it is the answer's own.

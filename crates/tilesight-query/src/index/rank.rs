@@ -6,10 +6,10 @@
 use tilesight_tile::GridPoint;
 
 use super::Points;
-use super::target::{Radius, Target, may_tie};
+use super::target::{Radius, Target, may_tie, widest_tie};
 
 /// Rows that a bucket of the sort holds on average, where rows spread evenly over a disc.
-const ROWS_IN_BUCKET: usize = 4;
+const ROWS_IN_BUCKET: usize = 2;
 
 /// Up to this many rows are sorted at once.
 const ONE_BUCKET: usize = 64;
@@ -35,7 +35,12 @@ pub(crate) fn rank(
     rows: impl Iterator<Item = u32>,
 ) -> Vec<RowAt> {
     let mut candidates = sorted(candidates(target, points, rows));
-    for run in candidates.chunk_by_mut(|a, b| may_tie(a.haversine(), b.haversine())) {
+    let widest = candidates.last().map_or(0.0, |c| widest_tie(c.haversine()));
+    let tie = |a: &Candidate, b: &Candidate| {
+        let (near, far) = (a.haversine(), b.haversine());
+        far - near <= widest && may_tie(near, far)
+    };
+    for run in candidates.chunk_by_mut(tie) {
         if run.len() > 1 {
             settle(target, points, run);
         }
@@ -68,26 +73,24 @@ impl Candidate {
 fn candidates(
     target: &Target,
     points: Points<'_>,
-    mut rows: impl Iterator<Item = u32>,
+    rows: impl Iterator<Item = u32>,
 ) -> Vec<Candidate> {
-    let mut candidates = Vec::with_capacity(rows.size_hint().0);
-    let (mut chunk, mut at) = (Vec::with_capacity(AT_ONCE), Vec::with_capacity(AT_ONCE));
-    let mut haversines = [0.0; AT_ONCE];
-    loop {
-        chunk.clear();
-        chunk.extend(rows.by_ref().take(AT_ONCE));
-        if chunk.is_empty() {
-            return candidates;
+    let unmeasured = |row| Candidate {
+        haversine: 0,
+        place: (row, points.at(row)),
+    };
+    let mut candidates: Vec<_> = rows.map(unmeasured).collect();
+    for chunk in candidates.chunks_mut(AT_ONCE) {
+        let (mut at, mut haversines) = ([target.point(); AT_ONCE], [0.0; AT_ONCE]);
+        for (at, candidate) in at.iter_mut().zip(&*chunk) {
+            *at = candidate.place.1;
         }
-        at.clear();
-        at.extend(chunk.iter().map(|&row| points.at(row)));
-        target.haversines(&at, &mut haversines);
-        let places = chunk.iter().copied().zip(at.iter().copied());
-        candidates.extend(places.zip(&haversines).map(|(place, haversine)| Candidate {
-            haversine: haversine.to_bits(),
-            place,
-        }));
+        target.haversines(&at[..chunk.len()], &mut haversines);
+        for (candidate, haversine) in chunk.iter_mut().zip(haversines) {
+            candidate.haversine = haversine.to_bits();
+        }
     }
+    candidates
 }
 
 /// Orders rows that may be equally far by what they are, exactly.

@@ -114,7 +114,7 @@ impl Target {
         self.haversine_by_series(point)
     }
 
-    /// Puts the [haversines](Self::haversine) of positions into `haversines`, which is as long:
+    /// Puts the [haversines](Self::haversine) of positions into the first of `haversines`:
     /// near the target several at once.
     pub(crate) fn haversines(&self, points: &[GridPoint], haversines: &mut [f64]) {
         let is_near = |&point: &GridPoint| self.is_within_units(point, MAX_SERIES_UNITS);
@@ -360,6 +360,13 @@ pub(crate) fn may_tie(near: f64, far: f64) -> bool {
     far - near <= 2.0 * margin(far)
 }
 
+/// By how much haversines that [tie](may_tie) differ at most, if none is above `greatest`:
+/// √b − √a ≤ 2m means b − a ≤ 2m (√a + √b).
+pub(crate) fn widest_tie(greatest: f64) -> f64 {
+    let root = greatest.sqrt();
+    4.0 * margin(root) * root * (1.0 + SLACK)
+}
+
 /// What the square root of a haversine may be off by.
 fn margin(root: f64) -> f64 {
     ROUNDING + TRUNCATION * root
@@ -444,6 +451,9 @@ pub(super) mod tests {
             let (near, far) = (target.haversine(a), target.haversine(b));
             if near <= far && !may_tie(near, far) {
                 prop_assert!(target.distance_m(a) < target.distance_m(b));
+            }
+            if near <= far && may_tie(near, far) {
+                prop_assert!(far - near <= widest_tie(far));
             }
         }
 
