@@ -4,8 +4,10 @@
 use std::ops::Range;
 use std::slice;
 
+use tilesight_tile::initial_bearing_deg;
+
 use crate::error::Error;
-use crate::index::{Hit, Sink};
+use crate::index::{RowAt, Sink, Target};
 use crate::storage::Touch;
 
 /// Rows in the order of an answer.
@@ -13,14 +15,50 @@ use crate::storage::Touch;
 pub(crate) enum Answer {
     /// Ascending.
     Rows(RowSet),
+    /// Nearest first, measured when they are read.
+    Ranked(RankedRows),
     /// Nearest first.
     Hits(Vec<Hit>),
+}
+
+/// Positions near a target in the order of their distance.
+#[derive(Debug, Clone)]
+pub(crate) struct RankedRows {
+    pub(crate) target: Target,
+    pub(crate) places: Vec<RowAt>,
+    /// Whether the rows look at the target.
+    pub(crate) look: bool,
+}
+
+/// A row and where it lies from the target.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Hit {
+    pub(crate) row: u32,
+    pub(crate) distance_m: f64,
+    /// Bearing from the row to the target in degrees, where the row looks at it from beside it.
+    pub(crate) bearing_deg: Option<f64>,
+}
+
+impl RankedRows {
+    fn hit(&self, (row, point): RowAt) -> Hit {
+        let bearing = || initial_bearing_deg(point.to_lon_lat(), self.target.position());
+        Hit {
+            row,
+            distance_m: self.target.distance_m(point),
+            bearing_deg: (self.look && point != self.target.point()).then(bearing),
+        }
+    }
+
+    fn hits(&self) -> impl Iterator<Item = Hit> + Clone + '_ {
+        self.places.iter().map(|&place| self.hit(place))
+    }
 }
 
 impl Answer {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Rows(rows) => rows.len() as usize,
+            Self::Ranked(ranked) => ranked.places.len(),
             Self::Hits(hits) => hits.len(),
         }
     }
@@ -29,6 +67,10 @@ impl Answer {
     pub(crate) fn farthest_m(&self) -> Option<f64> {
         match self {
             Self::Rows(_) => None,
+            Self::Ranked(ranked) => {
+                let last = ranked.places.last();
+                last.map(|&(_, point)| ranked.target.distance_m(point))
+            }
             Self::Hits(hits) => hits.last().map(|hit| hit.distance_m),
         }
     }
@@ -36,6 +78,7 @@ impl Answer {
     pub(crate) fn truncate(&mut self, limit: usize) {
         match self {
             Self::Rows(rows) => rows.truncate(limit as u64),
+            Self::Ranked(ranked) => ranked.places.truncate(limit),
             Self::Hits(hits) => hits.truncate(limit),
         }
     }
@@ -48,27 +91,33 @@ impl Answer {
     pub(crate) fn touch(&self, table: &dyn Touch) -> Result<(), Error> {
         match self {
             Self::Rows(rows) => rows.touch(table),
-            Self::Hits(_) => Ok(()),
+            Self::Ranked(_) | Self::Hits(_) => Ok(()),
         }
     }
 
     /// The rows.
     pub(crate) fn rows(&self) -> impl Iterator<Item = u32> + Clone + '_ {
-        let (rows, hits) = self.parts();
-        rows.chain(hits.iter().map(|hit| hit.row))
+        let (rows, ranked, hits) = self.parts();
+        let ranked = ranked.into_iter().flat_map(|ranked| &ranked.places);
+        rows.chain(ranked.map(|&(row, _)| row))
+            .chain(hits.iter().map(|hit| hit.row))
     }
 
     /// The rows, and where each lies from the target if there is one.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Option<Hit>)> + Clone + '_ {
-        let (rows, hits) = self.parts();
-        let hits = hits.iter().map(|hit| (hit.row, Some(*hit)));
-        rows.map(|row| (row, None)).chain(hits)
+        let (rows, ranked, hits) = self.parts();
+        let ranked = ranked.into_iter().flat_map(RankedRows::hits);
+        let hits = ranked.chain(hits.iter().copied());
+        rows.map(|row| (row, None))
+            .chain(hits.map(|hit| (hit.row, Some(hit))))
     }
 
-    fn parts(&self) -> (Rows<'_>, &[Hit]) {
+    /// The rows of whichever this is; of the others none.
+    fn parts(&self) -> (Rows<'_>, Option<&RankedRows>, &[Hit]) {
         match self {
-            Self::Rows(rows) => (rows.iter(), &[]),
-            Self::Hits(hits) => (Rows::default(), hits),
+            Self::Rows(rows) => (rows.iter(), None, &[]),
+            Self::Ranked(ranked) => (Rows::default(), Some(ranked), &[]),
+            Self::Hits(hits) => (Rows::default(), None, hits),
         }
     }
 }

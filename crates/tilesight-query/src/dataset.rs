@@ -1,7 +1,6 @@
 //! A dataset, and the questions it answers about images.
 
 use rayon::prelude::*;
-use tilesight_tile::initial_bearing_deg;
 
 use crate::answer::{Answer, Count, RowSet};
 use crate::count::{GroupBy, GroupCount, Grouping};
@@ -10,7 +9,7 @@ use crate::error::{Error, NotHeld};
 use crate::features::Features;
 use crate::filter::ImageFilter;
 use crate::images::{ImageSummary, Images};
-use crate::index::{Sight, Target};
+use crate::index::Sight;
 use crate::place::{Candidates, PreparedPlace, Table};
 use crate::query::{ImageQuery, Kind, Place};
 use crate::rows::Image;
@@ -232,17 +231,14 @@ impl Dataset {
         else {
             return table.find(place, filter, &candidates);
         };
+        let sight = Sight {
+            target,
+            half_fov_deg: *half_fov_deg,
+        };
         let mut rows = RowSet::default();
         table.visit(place, filter, &candidates, &mut rows)?;
         rows.touch(&self.images.table)?;
-        let showing = rows
-            .iter()
-            .filter(|&row| self.shows(row, target, *half_fov_deg));
-        let mut hits = table.ranked(target, showing);
-        for hit in &mut hits {
-            hit.sight = self.sight(hit.row, target);
-        }
-        Ok(Answer::Hits(hits))
+        Ok(table.looking(target, rows.iter().filter(|&row| self.shows(row, sight))))
     }
 
     fn table(&self) -> Table<'_, ImageSummary> {
@@ -271,29 +267,10 @@ impl Dataset {
     }
 
     /// Tells whether an image shows the target.
-    fn shows(&self, row: u32, target: &Target, half_fov_deg: f64) -> bool {
-        let columns = self.images.columns();
-        let offset_deg = || match self.sight(row, target) {
-            Some(sight) => sight.offset_deg,
-            None => Some(0.0),
-        };
-        columns.kind(row as usize) == Some(Kind::Pano)
-            || offset_deg().is_some_and(|offset| offset <= half_fov_deg)
-    }
-
-    /// How an image sees the target; nothing where it stands on it.
-    fn sight(&self, row: u32, target: &Target) -> Option<Sight> {
-        let columns = self.images.columns();
-        let point = columns.point(row as usize);
-        if point == target.point() {
-            return None;
-        }
-        let bearing_deg = initial_bearing_deg(point.to_lon_lat(), target.position());
-        let heading = columns.compass_angle_deg(row as usize);
-        Some(Sight {
-            bearing_deg,
-            offset_deg: heading.map(|heading| offset_deg(heading, bearing_deg)),
-        })
+    fn shows(&self, row: u32, sight: Sight<'_>) -> bool {
+        let (columns, row) = (self.images.columns(), row as usize);
+        columns.kind(row) == Some(Kind::Pano)
+            || sight.is_seen(columns.point(row), columns.compass_angle_deg(row))
     }
 }
 
@@ -306,10 +283,4 @@ pub(crate) fn partial(
         Some(missing) if !allow_partial => Err(missing.into()),
         missing => Ok(missing),
     }
-}
-
-/// How far two directions lie apart, 0…180 degrees.
-fn offset_deg(a_deg: f64, b_deg: f64) -> f64 {
-    let around = (a_deg - b_deg).abs();
-    around.min(360.0 - around)
 }

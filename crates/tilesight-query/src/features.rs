@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytemuck::{Pod, Zeroable};
 use tilesight_tile::{GridBox, GridPoint};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Hit};
 use crate::coverage::Need;
 use crate::dataset::{Dataset, partial};
 use crate::date::MAX_KNOWN_MS;
@@ -13,9 +13,7 @@ use crate::dictionary::Texts;
 use crate::error::{Error, NotHeld};
 use crate::filter::{OrdinalSet, known_between};
 use crate::images::{OrdinalSummary, UNKNOWN_MS, bounds_of, flag, is_row};
-use crate::index::{
-    FANOUT, Hit, LEAF_ROWS, Match, PackedTree, Points, RowFilter, Summary, mask_of,
-};
+use crate::index::{FANOUT, LEAF_ROWS, Match, PackedTree, Points, RowFilter, Summary, mask_of};
 use crate::place::{self, Candidates, PreparedPlace};
 use crate::query::{FeatureKind, FeatureQuery, Place};
 use crate::rows::MapFeature;

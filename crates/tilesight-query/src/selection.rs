@@ -2,10 +2,10 @@
 
 use tilesight_tile::GridPoint;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Hit};
 use crate::error::NotHeld;
 use crate::images::Images;
-use crate::index::Hit;
+use crate::index::offset_deg;
 use crate::query::Kind;
 use crate::rows::Image;
 
@@ -116,11 +116,12 @@ impl<'a> Selection<'a> {
 }
 
 fn located(image: Image<'_>, hit: Option<Hit>) -> Image<'_> {
-    let sight = hit.and_then(|hit| hit.sight);
+    let bearing_deg = hit.and_then(|hit| hit.bearing_deg);
+    let offset_deg = |bearing| Some(offset_deg(image.compass_angle_deg?, bearing));
     Image {
         distance_m: hit.map(|hit| hit.distance_m),
-        bearing_deg: sight.map(|sight| sight.bearing_deg),
-        offset_deg: sight.and_then(|sight| sight.offset_deg),
+        bearing_deg,
+        offset_deg: bearing_deg.and_then(offset_deg),
         ..image
     }
 }

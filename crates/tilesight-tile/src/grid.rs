@@ -43,6 +43,24 @@ impl LonLat {
     pub const fn lat(self) -> f64 {
         self.lat
     }
+
+    /// Finds the grid position [nearest](GridPoint::nearest_to) to this one, and how far to its
+    /// east and south this one lies, in grid units: at most a half on the Mercator square, whose
+    /// first and last rows stand for all that lies beyond.
+    pub fn to_grid(self) -> (GridPoint, [f64; 2]) {
+        let (x, y) = (x_of_lon(self.lon), y_of_lat(self.lat));
+        let column = x.round();
+        // Casting saturates, as the rows do; columns begin anew.
+        let point = GridPoint {
+            x: if column >= GRID_SIDE {
+                0
+            } else {
+                column as u32
+            },
+            y: y.round() as u32,
+        };
+        (point, [x - column, y - point.y as f64])
+    }
 }
 
 /// A position on the Web Mercator square, 2³² units a side, `x` eastwards and `y` southwards.
@@ -74,13 +92,7 @@ impl GridPoint {
     /// Longitude 180° is column 0, as −180° is. Latitudes beyond the Mercator square, which ends
     /// at ±85.0511…°, become its first or last row.
     pub fn nearest_to(position: LonLat) -> Self {
-        let x = x_of_lon(position.lon).round();
-        let y = y_of_lat(position.lat).round();
-        let x = if x >= GRID_SIDE { 0.0 } else { x };
-        Self {
-            x: x as u32,
-            y: y as u32,
-        }
+        position.to_grid().0
     }
 }
 

@@ -6,13 +6,15 @@ mod local;
 mod piece;
 mod segments;
 
+use std::sync::OnceLock;
+
 use box_tree::{BoxTree, union};
 use chain::Chain;
 pub use local::LocalRegion;
 use local::{Depth, LocalPolygon};
 use segments::EdgeBands;
 
-use crate::predicates::Ray;
+use crate::predicates::{Edge, Ray};
 use crate::region::{Polygon, Region};
 use crate::{GridBox, GridPoint};
 
@@ -64,7 +66,9 @@ pub struct PreparedRegion {
     polygons: Vec<PreparedPolygon>,
     tree: BoxTree,
     bounds: Vec<GridBox>,
-    edges: EdgeBands,
+    edges: Vec<Edge>,
+    /// Made of the edges when segments are first asked about; positions need none.
+    bands: OnceLock<EdgeBands>,
 }
 
 impl PreparedRegion {
@@ -81,7 +85,8 @@ impl PreparedRegion {
             bounds: bounds_of(chains.copied().collect()),
             tree: BoxTree::new(polygons.iter().map(|polygon| polygon.bounds).collect()),
             polygons,
-            edges: EdgeBands::new(region),
+            edges: region.edges().collect(),
+            bands: OnceLock::new(),
         }
     }
 
@@ -131,7 +136,7 @@ impl PreparedRegion {
     /// [`Region::meets_segment`]. The ends are positions of the grid, the segment is straight in
     /// degrees and does not cross the antimeridian.
     pub fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool {
-        self.contains(a) || self.edges.meet([a, b].map(GridPoint::degrees))
+        self.contains(a) || self.bands().meet([a, b].map(GridPoint::degrees))
     }
 
     /// Tells whether any part of the region lies in the rectangle around the positions of a box,
@@ -142,7 +147,11 @@ impl PreparedRegion {
         let southwest = corner(bounds.min_x, bounds.max_y);
         let northeast = corner(bounds.max_x, bounds.min_y);
         let corners = [southwest, northeast].map(GridPoint::degrees);
-        self.edges.meet_box(corners) || self.contains(southwest)
+        self.bands().meet_box(corners) || self.contains(southwest)
+    }
+
+    fn bands(&self) -> &EdgeBands {
+        self.bands.get_or_init(|| EdgeBands::new(&self.edges))
     }
 
     /// Narrows the region to a box: what remains is what the positions of the box need.

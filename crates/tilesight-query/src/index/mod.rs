@@ -5,12 +5,18 @@
 
 mod nearest;
 mod order;
+mod rank;
 mod search;
+mod sight;
+mod target;
 mod tree;
 
-pub(crate) use nearest::{Hit, Points, Sight, Target, nearest, nearest_entries};
+pub(crate) use nearest::{Points, nearest, nearest_entries};
 pub(crate) use order::{Ranked, sort_spatially};
+pub(crate) use rank::{RowAt, rank, rank_within};
 pub(crate) use search::{Anywhere, Match, RowFilter, Shape, Sink, bits, mask_of, search};
+pub(crate) use sight::{Sight, offset_deg};
+pub(crate) use target::{Radius, Target};
 pub(crate) use tree::{BoxArray, BoxGroup, NodesWriter, PackedTree, Summary, Verdicts, union_box};
 
 /// Rows in a leaf: one bit each in a 64-bit mask.

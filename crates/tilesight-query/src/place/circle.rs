@@ -3,12 +3,13 @@
 use tilesight_tile::{GridBox, GridPoint};
 
 use super::BoxShape;
-use crate::index::{BoxGroup, Shape, Target, Verdicts, bits};
+use crate::index::{BoxGroup, Radius, Shape, Target, Verdicts, bits, mask_of};
 
 /// All positions within a distance of a target, by haversine, the distance included.
 pub(crate) struct Circle<'a> {
     target: &'a Target,
     radius_m: f64,
+    radius: Radius,
     /// Everything in the circle lies in it.
     around: BoxShape,
     /// Squared planar distances: beyond the first nothing lies in the circle, up to the second
@@ -26,6 +27,7 @@ impl<'a> Circle<'a> {
         Self {
             target,
             radius_m,
+            radius: Radius::new(radius_m),
             around: BoxShape::of(target.boxes_around(radius_m).into_iter()),
             outside,
             inside,
@@ -33,7 +35,7 @@ impl<'a> Circle<'a> {
     }
 
     pub(crate) fn contains(&self, point: GridPoint) -> bool {
-        self.target.distance_m(point) <= self.radius_m
+        self.radius.holds(self.target, point)
     }
 
     /// Tells whether a box may meet a circle that reaches so near a pole, or so far, that the
@@ -58,14 +60,13 @@ impl Shape for Circle<'_> {
         verdicts
     }
 
-    fn mask(&self, bounds: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
-        bits(self.around.mask(bounds, xs, ys))
-            .filter(|&i| {
-                let planar = self.target.planar_squared(xs[i], ys[i]);
-                planar <= self.inside
-                    || planar <= self.outside && self.contains(GridPoint { x: xs[i], y: ys[i] })
-            })
-            .fold(0, |mask, i| mask | 1 << i)
+    fn mask(&self, _: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
+        let planar = |i| self.target.planar_squared(xs[i], ys[i]);
+        let inside = mask_of(xs.len(), |i| planar(i) <= self.inside);
+        let near = mask_of(xs.len(), |i| planar(i) <= self.outside);
+        bits(near & !inside)
+            .filter(|&i| self.contains(GridPoint { x: xs[i], y: ys[i] }))
+            .fold(inside, |mask, i| mask | 1 << i)
     }
 }
 

@@ -14,10 +14,11 @@ pub(crate) use region::RegionShape;
 
 use tilesight_tile::{GridBox, GridPoint};
 
-use crate::answer::{Answer, RowSet};
+use crate::answer::{Answer, RankedRows, RowSet};
 use crate::error::Error;
 use crate::index::{
-    Anywhere, Hit, PackedTree, Points, RowFilter, Shape, Sink, Summary, Target, nearest, search,
+    Anywhere, PackedTree, Points, RowAt, RowFilter, Shape, Sink, Summary, Target, nearest, rank,
+    rank_within, search,
 };
 
 /// Positions and the tree over them.
@@ -46,12 +47,15 @@ impl<S: Summary> Table<'_, S> {
         Ok(match place {
             PreparedPlace::Circle {
                 target, radius_m, ..
-            } => Answer::Hits(self.within(target, *radius_m, filter, candidates)?),
+            } => ranked(target, self.within(target, *radius_m, filter, candidates)?),
             PreparedPlace::Nearest {
                 target,
                 k,
                 radius_m,
-            } => Answer::Hits(self.nearest(target, *k, *radius_m, filter, candidates)?),
+            } => ranked(
+                target,
+                self.nearest(target, *k, *radius_m, filter, candidates)?,
+            ),
             _ => {
                 let mut rows = RowSet::default();
                 self.visit(place, filter, candidates, &mut rows)?;
@@ -120,7 +124,7 @@ impl<S: Summary> Table<'_, S> {
         radius_m: f64,
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
-    ) -> Result<Vec<Hit>, Error> {
+    ) -> Result<Vec<RowAt>, Error> {
         let mut rows = RowSet::default();
         self.visit_shape(
             &Circle::new(target, radius_m),
@@ -129,7 +133,7 @@ impl<S: Summary> Table<'_, S> {
             &mut rows,
         )?;
         rows.touch(self.points.table)?;
-        Ok(self.ranked(target, rows.iter()))
+        Ok(rank(target, self.points, rows.iter()))
     }
 
     fn nearest(
@@ -139,7 +143,7 @@ impl<S: Summary> Table<'_, S> {
         radius_m: f64,
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
-    ) -> Result<Vec<Hit>, Error> {
+    ) -> Result<Vec<RowAt>, Error> {
         match candidates {
             Candidates::All => nearest(self.tree, self.points, target, k, radius_m, filter),
             Candidates::Rows(rows) => {
@@ -147,29 +151,28 @@ impl<S: Summary> Table<'_, S> {
                     self.points.touch(row as usize..row as usize + 1)?;
                 }
                 let passing = rows.iter().copied().filter(|&row| passes(filter, row));
-                let mut hits = self.ranked(target, passing);
-                hits.retain(|hit| hit.distance_m <= radius_m);
-                hits.truncate(k);
-                Ok(hits)
+                Ok(rank_within(target, self.points, passing, radius_m, k))
             }
         }
     }
 
-    /// Orders rows that were touched by (distance, id), of features of one id points before signs.
-    pub(crate) fn ranked(&self, target: &Target, rows: impl Iterator<Item = u32>) -> Vec<Hit> {
-        // Distances that are not negative order as their bits do; small keys sort faster than hits.
-        let distance_bits = |row| target.distance_m(self.points.at(row)).to_bits();
-        let id = |row: u32| self.points.ids[row as usize];
-        let mut keys: Vec<(u64, u32)> = rows.map(|row| (distance_bits(row), row)).collect();
-        // A point and a sign of one id may stand in one place: rows break that tie.
-        keys.sort_unstable_by_key(|&(distance, row)| (distance, id(row), row));
-        let hit = |(distance, row)| Hit {
-            row,
-            distance_m: f64::from_bits(distance),
-            sight: None,
-        };
-        keys.into_iter().map(hit).collect()
+    /// Ranks rows that were touched and look at a target.
+    pub(crate) fn looking(&self, target: &Target, rows: impl Iterator<Item = u32>) -> Answer {
+        Answer::Ranked(RankedRows {
+            target: *target,
+            places: rank(target, self.points, rows),
+            look: true,
+        })
     }
+}
+
+/// The answer of a place that nothing needs to look at.
+fn ranked(target: &Target, places: Vec<RowAt>) -> Answer {
+    Answer::Ranked(RankedRows {
+        target: *target,
+        places,
+        look: false,
+    })
 }
 
 fn passes<S>(filter: &impl RowFilter<S>, row: u32) -> bool {

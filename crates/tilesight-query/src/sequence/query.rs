@@ -6,13 +6,13 @@ use tilesight_tile::{GridPoint, LonLat};
 
 use super::Sequences;
 use super::chunk::Chunks;
-use crate::answer::Answer;
+use crate::answer::{Answer, Hit};
 use crate::coverage::Need;
 use crate::dataset::{Dataset, partial};
 use crate::error::{Error, NotHeld};
 use crate::filter::{ImageFilter, Properties};
 use crate::images::{Images, UNKNOWN_MS, kind_of};
-use crate::index::{BoxArray, FANOUT, Hit, Target, bits, nearest_entries};
+use crate::index::{BoxArray, FANOUT, Target, bits, nearest_entries};
 use crate::place::{LineBox, LineCircle, LineShape, PreparedPlace, distance_to_segment_m};
 use crate::query::SequenceQuery;
 use crate::rows::{Image, Sequence};
@@ -199,7 +199,7 @@ impl Search<'_> {
             hits.push(Hit {
                 row,
                 distance_m,
-                sight: None,
+                bearing_deg: None,
             });
         }
         Ok(by_distance(hits))
@@ -207,7 +207,7 @@ impl Search<'_> {
 
     fn nearest(&self, target: &Target, k: usize, radius_m: f64) -> Result<Vec<Hit>, Error> {
         let tree = &self.sequences.tree;
-        nearest_entries(
+        let found = nearest_entries(
             tree,
             target,
             k,
@@ -222,7 +222,13 @@ impl Search<'_> {
                 }
                 Ok(())
             },
-        )
+        )?;
+        let hit = |(row, distance_m)| Hit {
+            row,
+            distance_m,
+            bearing_deg: None,
+        };
+        Ok(found.into_iter().map(hit).collect())
     }
 
     /// The sequences of images found, each with its nearest image's distance.
@@ -231,7 +237,7 @@ impl Search<'_> {
         let hits = images.iter().filter_map(|(row, hit)| {
             Some(Hit {
                 row: self.images.group(row).sequence,
-                sight: None,
+                bearing_deg: None,
                 ..hit?
             })
         });

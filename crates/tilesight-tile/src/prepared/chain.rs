@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::box_tree::{BoxTree, union};
-use super::piece::{Piece, cut};
-use crate::bbox::{first_row_south_of, first_where};
+use super::piece::{Parallel, Piece, cut};
+use crate::bbox::first_where;
 use crate::grid::{lat_of_y, lon_of_x, x_of_lon};
 use crate::predicates::{Edge, Position, Ray, Side, side_of};
 use crate::region::Ring;
@@ -31,20 +31,21 @@ pub struct Chain {
 impl Chain {
     pub fn new(ring: &Ring, turn: f64) -> Self {
         let vertices = ring.vertices();
-        let rows: Vec<_> = vertices
+        let parallels: Vec<_> = vertices
             .iter()
-            .map(|vertex| first_row_south_of(vertex[1]))
+            .map(|vertex| Parallel::at(vertex[1]))
             .collect();
-        let mut pieces = Vec::new();
+        let mut pieces = Vec::with_capacity(vertices.len());
         for (at, edge) in ring.edges().enumerate() {
-            pieces.extend(cut(edge, turn, [rows[at], rows[at + 1]], at as u32));
+            let ends = [parallels[at], parallels[at + 1]];
+            pieces.extend(cut(edge, turn, ends, at as u32));
         }
         Self {
             vertices: vertices.into(),
             turn,
-            starts: starts(&pieces, &rows),
+            starts: starts(&pieces, &parallels),
             tree: BoxTree::new(pieces.iter().map(Piece::bounds).collect()),
-            touched: BoxTree::new(touched(ring, &rows, turn)),
+            touched: BoxTree::new(touched(ring, &parallels, turn)),
             pieces,
         }
     }
@@ -150,11 +151,11 @@ pub enum Next {
 }
 
 /// The row at which each piece begins, and the last one ends.
-fn starts(pieces: &[Piece], rows: &[u64]) -> Vec<u64> {
+fn starts(pieces: &[Piece], parallels: &[Parallel]) -> Vec<u64> {
     let ends = |piece: &Piece| {
         let (north, south) = (piece.first_row as u64, piece.last_row as u64 + 1);
         let at = piece.edge as usize;
-        if rows[at] < rows[at + 1] {
+        if parallels[at].south < parallels[at + 1].south {
             [north, south]
         } else {
             [south, north]
@@ -169,12 +170,11 @@ fn starts(pieces: &[Piece], rows: &[u64]) -> Vec<u64> {
 }
 
 /// Finds the grid positions that are vertices or lie on horizontal edges.
-fn touched(ring: &Ring, rows: &[u64], turn: f64) -> Vec<GridBox> {
-    let positions = |([a, b], &row): (Edge, &u64)| {
-        let row = row.checked_sub(1)? as u32;
-        if lat_of_y(row) != a[1] {
-            return None;
-        }
+fn touched(ring: &Ring, parallels: &[Parallel], turn: f64) -> Vec<GridBox> {
+    let positions = |([a, b], parallel): (Edge, &Parallel)| {
+        let row = parallel
+            .nearest_row()
+            .filter(|&row| lat_of_y(row) == a[1])?;
         let end = if a[1] == b[1] { b[0] } else { a[0] };
         let (west, east) = (a[0].min(end), a[0].max(end));
         let lon = |x| lon_of_x(x) + turn;
@@ -190,5 +190,5 @@ fn touched(ring: &Ring, rows: &[u64], turn: f64) -> Vec<GridBox> {
             max_y: row,
         })
     };
-    ring.edges().zip(rows).filter_map(positions).collect()
+    ring.edges().zip(parallels).filter_map(positions).collect()
 }

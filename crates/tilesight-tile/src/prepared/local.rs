@@ -2,7 +2,7 @@
 
 use super::Relation;
 use super::chain::{Chain, Met, Next};
-use super::piece::Piece;
+use super::piece::{Piece, packed};
 use crate::predicates::Side;
 use crate::{GridBox, GridPoint};
 
@@ -192,10 +192,11 @@ impl<'a> LocalPolygon<'a> {
 
 /// The bits of the items for which `holds`.
 fn bits<T>(items: &[T], holds: impl Fn(usize, &T) -> bool) -> u64 {
-    let items = items.iter().enumerate();
-    items.fold(0, |mask, (bit, item)| {
-        mask | (u64::from(holds(bit, item)) << bit)
-    })
+    let mut flags = [0; 64];
+    for ((bit, item), flag) in items.iter().enumerate().zip(&mut flags) {
+        *flag = u8::from(holds(bit, item));
+    }
+    packed(&flags)
 }
 
 /// The numbers of the bits that are set.

@@ -6,7 +6,8 @@
 
 use std::f64::consts::TAU;
 
-use crate::grid::{GRID_SIDE, lat_of_y, x_of_lon};
+use crate::bbox::first_row_south_of;
+use crate::grid::{GRID_SIDE, lat_of_y, x_of_lon, y_of_lat};
 use crate::predicates::{Edge, Side};
 use crate::{GridBox, GridPoint};
 
@@ -21,6 +22,9 @@ const ROUNDING: f64 = 1.0 / 64.0;
 
 /// Covers what rounding does to the latitude of a row: less than this part of a row's height.
 const ROW_ROUNDING: f64 = 1e-4;
+
+/// Edges over fewer rows than this are not drawn between their ends, which rounding may tilt.
+const MIN_WHOLE_ROWS: u32 = 16;
 
 /// Part of an edge on the grid rows it crosses: those at or north of its southern end and south
 /// of its northern end.
@@ -40,6 +44,19 @@ pub struct Piece {
 }
 
 impl Piece {
+    /// A chord and its band over some rows, the last included.
+    fn new(rows: [u32; 2], x: f64, slope: f64, sagitta: f64, edge: u32) -> Self {
+        let band = sagitta + ROW_ROUNDING * slope.abs() + ROUNDING;
+        Self {
+            first_row: rows[0],
+            last_row: rows[1],
+            x,
+            slope,
+            band: (band as f32).next_up(),
+            edge,
+        }
+    }
+
     /// Column of the chord on a row of the piece.
     pub fn x_at(&self, row: u32) -> f64 {
         self.x + (row - self.first_row) as f64 * self.slope
@@ -90,15 +107,16 @@ impl Piece {
     pub fn east_and_doubtful(&self, xs: &[u32], ys: &[u32]) -> (u64, u64) {
         let band = self.band as f64;
         let rows = self.last_row - self.first_row;
-        let (mut east, mut doubtful) = (0, 0);
-        for (bit, (&x, &y)) in xs.iter().zip(ys).enumerate() {
+        let (mut east, mut doubtful) = ([0; 64], [0; 64]);
+        let flags = east.iter_mut().zip(&mut doubtful);
+        for ((&x, &y), (east, doubtful)) in xs.iter().zip(ys).zip(flags) {
             let row = y.wrapping_sub(self.first_row);
-            let on_rows = u64::from(row <= rows);
+            let on_rows = row <= rows;
             let east_by = x as f64 - (self.x + row as f64 * self.slope);
-            east |= (on_rows & u64::from(east_by > band)) << bit;
-            doubtful |= (on_rows & u64::from(east_by.abs() <= band)) << bit;
+            *east = u8::from(on_rows & (east_by > band));
+            *doubtful = u8::from(on_rows & (east_by.abs() <= band));
         }
-        (east, doubtful)
+        (packed(&east), packed(&doubtful))
     }
 
     fn columns(&self, first_row: u32, last_row: u32) -> (f64, f64) {
@@ -108,16 +126,61 @@ impl Piece {
     }
 }
 
-/// Cuts an edge that is met `turn` degrees further east than the grid's longitudes; `rows` are
-/// the [first rows south of](crate::bbox::first_row_south_of) its ends. The pieces come in the
-/// direction of the edge; there are none if it passes between rows.
+/// Where the parallel of a vertex lies on the grid.
+#[derive(Debug, Clone, Copy)]
+pub struct Parallel {
+    /// Its row, unrounded; off the grid beyond the Mercator square.
+    y: f64,
+    /// The first row south of it; 2³² below the grid.
+    pub south: u64,
+}
+
+impl Parallel {
+    /// The parallel of a latitude in degrees.
+    pub fn at(lat: f64) -> Self {
+        let y = y_of_lat(lat);
+        let beyond = y.floor() + 1.0;
+        // Where rounding cannot move it over a row, the next one need not be looked for.
+        let is_between = beyond - y > ROW_ROUNDING && y - y.floor() > ROW_ROUNDING;
+        let south = if is_between && (1.0..GRID_SIDE).contains(&beyond) {
+            beyond as u64
+        } else {
+            first_row_south_of(lat)
+        };
+        Self { y, south }
+    }
+
+    /// The only row that may have this very latitude, if there is one.
+    pub fn nearest_row(self) -> Option<u32> {
+        let row = self.south.checked_sub(1)?;
+        (self.y - row as f64 <= ROW_ROUNDING).then_some(row as u32)
+    }
+
+    fn is_on_grid(self) -> bool {
+        (0.0..GRID_SIDE).contains(&self.y)
+    }
+}
+
+/// Makes a mask of 64 flags, each 0 or 1: the product moves bit 0 of byte `i` to bit 56 + `i`.
+pub fn packed(flags: &[u8; 64]) -> u64 {
+    let (eights, _) = flags.as_chunks::<8>();
+    eights.iter().enumerate().fold(0, |mask, (i, &eight)| {
+        let bits = u64::from_le_bytes(eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        mask | bits << (8 * i)
+    })
+}
+
+/// Cuts an edge that is met `turn` degrees further east than the grid's longitudes, given the
+/// parallels of its ends. The pieces come in the direction of the edge; there are none if it
+/// passes between rows.
 pub fn cut(
     edge: Edge,
     turn: f64,
-    rows: [u64; 2],
+    ends: [Parallel; 2],
     number: u32,
 ) -> impl Iterator<Item = Piece> + use<> {
     let curve = Curve::new(edge, turn);
+    let rows = ends.map(|end| end.south);
     let (north, south) = (rows[0].min(rows[1]), rows[0].max(rows[1]));
     let count = curve.piece_count(north, south);
     (0..count).map(move |at| {
@@ -126,28 +189,31 @@ pub fn cut(
         } else {
             count - 1 - at
         };
-        let first_row = |part| north + (south - north) * part / count;
-        curve.piece(
-            first_row(part) as u32,
-            (first_row(part + 1) - 1) as u32,
-            number,
-        )
+        let first_row = |part| (north + (south - north) * part / count) as u32;
+        let last_row = (north + (south - north) * (part + 1) / count - 1) as u32;
+        let whole = (count == 1).then(|| curve.whole(ends, first_row(0), last_row, number));
+        whole
+            .flatten()
+            .unwrap_or_else(|| curve.piece(first_row(part), last_row, number))
     })
 }
 
 /// An edge as a curve on the grid: how its column changes with the latitude of the row.
 struct Curve {
     lat: f64,
-    /// Column where the latitude is `lat`.
+    /// Columns where it begins, at `lat`, and ends.
     x: f64,
+    last_x: f64,
     columns_per_degree: f64,
 }
 
 impl Curve {
     fn new([a, b]: Edge, turn: f64) -> Self {
+        let x = |lon| x_of_lon(lon) - turn / 360.0 * GRID_SIDE;
         Self {
             lat: a[1],
-            x: x_of_lon(a[0]) - turn / 360.0 * GRID_SIDE,
+            x: x(a[0]),
+            last_x: x(b[0]),
             columns_per_degree: (x_of_lon(b[0]) - x_of_lon(a[0])) / (b[1] - a[1]),
         }
     }
@@ -173,19 +239,31 @@ impl Curve {
         wanted.clamp(1, MAX_PIECES.min(south - north))
     }
 
+    /// The piece that is the whole edge, by the chord between its ends, which takes no latitudes
+    /// of rows; none where the ends are too close, or off the grid.
+    fn whole(
+        &self,
+        ends: [Parallel; 2],
+        first_row: u32,
+        last_row: u32,
+        edge: u32,
+    ) -> Option<Piece> {
+        let [a, b] = ends;
+        if !a.is_on_grid() || !b.is_on_grid() || last_row - first_row < MIN_WHOLE_ROWS {
+            return None;
+        }
+        let slope = (self.last_x - self.x) / (b.y - a.y);
+        let x = self.x + (first_row as f64 - a.y) * slope;
+        // The ends lie up to a row beyond the first and the last.
+        let sagitta = self.sagitta(first_row.saturating_sub(1), last_row.saturating_add(1));
+        Some(Piece::new([first_row, last_row], x, slope, sagitta, edge))
+    }
+
     fn piece(&self, first_row: u32, last_row: u32, edge: u32) -> Piece {
         let (x, last_x) = (self.x_at(first_row), self.x_at(last_row));
         let slope = (last_x - x) / (last_row - first_row).max(1) as f64;
         let sagitta = self.sagitta(first_row, last_row);
-        let band = sagitta + ROW_ROUNDING * slope.abs() + ROUNDING;
-        Piece {
-            first_row,
-            last_row,
-            x,
-            slope,
-            band: (band as f32).next_up(),
-            edge,
-        }
+        Piece::new([first_row, last_row], x, slope, sagitta, edge)
     }
 }
 
@@ -194,4 +272,32 @@ impl Curve {
 fn sagitta_deg(first_row: u32, last_row: u32) -> f64 {
     let height = (last_row - first_row) as f64 / GRID_SIDE * TAU;
     (height * height / 8.0 * 0.5).to_degrees()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(50_000))]
+
+        /// On rows, beside them, and anywhere.
+        #[test]
+        fn parallels_lie_between_their_rows(lat in -90.0..=90.0f64, row: u32, nudge in -3i64..=3, on_row: bool) {
+            let nudged = f64::from_bits(lat_of_y(row).to_bits().wrapping_add_signed(nudge));
+            let lat = if on_row { nudged } else { lat };
+            let parallel = Parallel::at(lat);
+            prop_assert_eq!(parallel.south, first_row_south_of(lat));
+            if let Some(row) = parallel.south.checked_sub(1).filter(|&row| lat_of_y(row as u32) == lat) {
+                prop_assert_eq!(parallel.nearest_row(), Some(row as u32));
+            }
+        }
+
+        #[test]
+        fn flags_become_bits(mask: u64) {
+            let flags = std::array::from_fn(|bit| (mask >> bit & 1) as u8);
+            prop_assert_eq!(packed(&flags), mask);
+        }
+    }
 }

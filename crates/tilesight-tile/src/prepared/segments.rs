@@ -1,7 +1,6 @@
 //! The edges of a region by latitude, for asking which a segment meets.
 
 use crate::predicates::{Edge, Position, meets_box, segments_meet};
-use crate::region::Region;
 
 /// Bands of latitude per edge: with as many bands as edges, most bands hold a few.
 const BANDS_PER_EDGE: usize = 1;
@@ -20,8 +19,7 @@ pub struct EdgeBands {
 }
 
 impl EdgeBands {
-    pub fn new(region: &Region) -> Self {
-        let edges: Vec<Edge> = region.edges().collect();
+    pub fn new(edges: &[Edge]) -> Self {
         let latitudes = || edges.iter().flatten().map(|position| position[1]);
         let south = latitudes().fold(f64::INFINITY, f64::min);
         let north = latitudes().fold(f64::NEG_INFINITY, f64::max);
@@ -34,7 +32,7 @@ impl EdgeBands {
             starts: vec![0; bands + 1],
             edges: Vec::new(),
         };
-        empty.list(&edges);
+        empty.list(edges);
         empty
     }
 

@@ -1,0 +1,509 @@
+//! Distances on the sphere decided in grid units.
+//!
+//! Moving a distance δ (in radians) from latitude φ₀ changes the Mercator position by most when
+//! it leads straight to the nearer pole, and by least straight to the equator. With
+//! ψ(φ) = asinh(tan φ) that bounds the great-circle distance by the planar one on the grid:
+//! what lies farther than ψ(|φ₀|+δ) − ψ(|φ₀|) on the plane lies farther than δ on the sphere, and
+//! what lies within ψ(|φ₀|) − ψ(|φ₀|−δ) lies within δ. Trigonometry is left for the ring between.
+
+use std::f64::consts::{FRAC_PI_2, TAU};
+
+use tilesight_tile::{EARTH_RADIUS_M, GridBox, GridPoint, LonLat, haversine_m};
+
+use super::FANOUT;
+use super::tree::BoxGroup;
+
+/// Grid units in a radian of longitude.
+const UNITS_PER_RADIAN: f64 = 4_294_967_296.0 / TAU;
+
+/// Radians of longitude in a grid unit.
+const RADIANS_PER_UNIT: f64 = TAU / 4_294_967_296.0;
+
+/// Covers the rounding of the target to the grid, and more than that of the arithmetic.
+const SLACK_UNITS: f64 = 4.0;
+
+/// Relative error of the bounds, far above that of the arithmetic.
+const SLACK: f64 = 1e-9;
+
+/// Just within the Mercator square, whose edges lie at atan(sinh π).
+const MAX_LATITUDE: f64 = 1.484_422_229;
+
+/// Planar distances above this are never trusted to mean inside: the other way round the world
+/// might be meant.
+const MAX_INSIDE_UNITS: f64 = 536_870_912.0;
+
+/// How far to the east or west, and to the north or south, the series of
+/// [`Target::haversine`] are trusted: a sixteenth of a radian.
+const MAX_SERIES_UNITS: u32 = 42_722_829;
+
+/// How far the square root of [`Target::haversine`] may be from that of the haversine of which
+/// [`haversine_m`] takes the root: this much by the rounding of degrees…
+const ROUNDING: f64 = 1e-14;
+
+/// …and this part of it by the series, which end at a sixth power of a sixteenth.
+const TRUNCATION: f64 = 1e-11;
+
+/// A position from which distances are measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    position: LonLat,
+    point: GridPoint,
+    /// How far to the east of `point` the target lies, in columns.
+    east_of_point: f64,
+    /// The target's own row, unrounded.
+    row: f64,
+    /// |φ₀| in radians.
+    latitude: f64,
+    /// ψ(|φ₀|).
+    ordinate: f64,
+    /// sin φ₀ and cos φ₀.
+    sine: f64,
+    cosine: f64,
+}
+
+impl Target {
+    pub(crate) fn new(position: LonLat) -> Self {
+        let (point, [east_of_point, south_of_point]) = position.to_grid();
+        let row = f64::from(point.y) + south_of_point;
+        let (sine, cosine) = position.lat().to_radians().sin_cos();
+        Self {
+            position,
+            point,
+            east_of_point,
+            row,
+            latitude: position.lat().to_radians().abs(),
+            ordinate: ((2_147_483_648.0 - row) * RADIANS_PER_UNIT).abs(),
+            sine,
+            cosine,
+        }
+    }
+
+    pub(crate) const fn position(&self) -> LonLat {
+        self.position
+    }
+
+    /// The grid position nearest to the target.
+    pub(crate) const fn point(&self) -> GridPoint {
+        self.point
+    }
+
+    /// Great-circle distance to a grid position in metres: what every bound here is a bound of.
+    pub(crate) fn distance_m(&self, point: GridPoint) -> f64 {
+        haversine_m(self.position, point.to_lon_lat())
+    }
+
+    /// Haversine of the angle to a grid position, nearly: it ranks positions by distance where
+    /// [`may_tie`] does not doubt it.
+    ///
+    /// With t = ψ − ψ₀ and cos φ = sech ψ, sin φ = tanh ψ, the haversine of the angle d is
+    ///
+    /// ```text
+    /// (1 − cos d)/2 = (1 − sin φ sin φ₀ − cos φ cos φ₀ cos Δλ)/2
+    ///               = sech ψ sech ψ₀ (cosh ψ cosh ψ₀ − sinh ψ sinh ψ₀ − cos Δλ)/2
+    ///               = sech ψ sech ψ₀ (cosh t − cos Δλ)/2
+    ///               = sech ψ sech ψ₀ (sinh²(t/2) + sin²(Δλ/2)),
+    /// sech ψ        = sech ψ₀ / (cosh t + tanh ψ₀ sinh t),    cosh t = 1 + 2 sinh²(t/2).
+    /// ```
+    ///
+    /// So near the target a few terms of three series do, and a division.
+    pub(crate) fn haversine(&self, point: GridPoint) -> f64 {
+        if !self.is_within_units(point, MAX_SERIES_UNITS) {
+            let half_angle = self.distance_m(point) / (2.0 * EARTH_RADIUS_M);
+            return half_angle.sin().powi(2);
+        }
+        self.haversine_by_series(point)
+    }
+
+    /// Puts the [haversines](Self::haversine) of positions into the first of `haversines`:
+    /// near the target several at once.
+    pub(crate) fn haversines(&self, points: &[GridPoint], haversines: &mut [f64]) {
+        let is_near = |&point: &GridPoint| self.is_within_units(point, MAX_SERIES_UNITS);
+        let places = points.iter().zip(haversines);
+        if points.iter().fold(true, |all, point| all & is_near(point)) {
+            places.for_each(|(&point, place)| *place = self.haversine_by_series(point));
+        } else {
+            places.for_each(|(&point, place)| *place = self.haversine(point));
+        }
+    }
+
+    #[inline]
+    fn haversine_by_series(&self, point: GridPoint) -> f64 {
+        let [east, north] = self.radians_to(point);
+        let (uu, vv) = (north * north, east * east);
+        // Times and not divided by: a division takes as long as all else here.
+        let sinh_squared = uu * 0.25 * (1.0 + uu * (1.0 / 12.0) * (1.0 + uu * (1.0 / 30.0)));
+        let sin_squared = vv * 0.25 * (1.0 - vv * (1.0 / 12.0) * (1.0 - vv * (1.0 / 30.0)));
+        let sinh = north * (1.0 + uu * (1.0 / 6.0) * (1.0 + uu * (1.0 / 20.0)));
+        self.cosine * self.cosine * (sinh_squared + sin_squared)
+            / (1.0 + 2.0 * sinh_squared + self.sine * sinh)
+    }
+
+    /// How far to the east and north a position near the target lies, in radians of the plane.
+    #[inline]
+    pub(super) fn radians_to(&self, point: GridPoint) -> [f64; 2] {
+        let east = f64::from(point.x.wrapping_sub(self.point.x) as i32) - self.east_of_point;
+        let north = self.row - f64::from(point.y);
+        [east, north].map(|units| units * RADIANS_PER_UNIT)
+    }
+
+    /// Tells whether a position is no more than so many columns and rows away from a target on
+    /// the Mercator square.
+    #[inline]
+    pub(super) fn is_within_units(&self, point: GridPoint, units: u32) -> bool {
+        wrapped_distance(point.x, self.point.x) <= units
+            && point.y.abs_diff(self.point.y) <= units
+            && self.is_on_plane()
+    }
+
+    /// sin φ₀.
+    pub(super) const fn sine(&self) -> f64 {
+        self.sine
+    }
+
+    /// Whether the target lies on the Mercator square.
+    pub(crate) const fn is_on_plane(&self) -> bool {
+        self.latitude < MAX_LATITUDE
+    }
+
+    /// Square of the planar distance to a position in grid units, the shorter way round.
+    #[inline]
+    pub(crate) fn planar_squared(&self, x: u32, y: u32) -> f64 {
+        let dx = f64::from(x.wrapping_sub(self.point.x) as i32);
+        let dy = f64::from(y) - f64::from(self.point.y);
+        dx * dx + dy * dy
+    }
+
+    /// Squares of the planar distances to the nearest positions of sixteen boxes.
+    #[inline]
+    pub(crate) fn planar_squared_to_each(&self, boxes: &BoxGroup<'_>) -> [f64; FANOUT] {
+        std::array::from_fn(|i| self.planar_squared_to(&boxes.get(i)))
+    }
+
+    /// Square of the planar distance to the nearest position of a box.
+    #[inline]
+    pub(crate) fn planar_squared_to(&self, b: &GridBox) -> f64 {
+        let GridPoint { x, y } = self.point;
+        let (to_west, to_east) = (b.min_x.wrapping_sub(x), x.wrapping_sub(b.max_x));
+        let dx = if b.min_x <= x && x <= b.max_x {
+            0
+        } else {
+            to_west.min(to_east)
+        };
+        let dy = b.min_y.saturating_sub(y).max(y.saturating_sub(b.max_y));
+        let (dx, dy) = (f64::from(dx), f64::from(dy));
+        dx * dx + dy * dy
+    }
+
+    /// Square of the planar distance to the farthest position of a box; infinite where the box
+    /// goes more than half around the world.
+    #[inline]
+    pub(crate) fn planar_squared_across(&self, b: &GridBox) -> f64 {
+        let GridPoint { x, y } = self.point;
+        if b.max_x.wrapping_sub(b.min_x) >= 1 << 31 {
+            return f64::INFINITY;
+        }
+        let dx = f64::from(wrapped_distance(b.min_x, x).max(wrapped_distance(b.max_x, x)));
+        let dy = f64::from(b.min_y.abs_diff(y).max(b.max_y.abs_diff(y)));
+        dx * dx + dy * dy
+    }
+
+    /// Squared planar distance beyond which everything lies farther than `distance_m`; infinite
+    /// when the pole is as near.
+    pub(crate) fn outside_squared(&self, distance_m: f64) -> f64 {
+        squared_with_slack(self.reach_units(distance_m))
+    }
+
+    /// How far on the plane a distance can lead, in grid units.
+    fn reach_units(&self, distance_m: f64) -> f64 {
+        let reach = self.latitude + distance_m / EARTH_RADIUS_M;
+        // Also true of an infinite distance.
+        if reach >= FRAC_PI_2 - SLACK {
+            return f64::INFINITY;
+        }
+        (mercator(reach) - self.ordinate) * UNITS_PER_RADIAN
+    }
+
+    /// The same as [`outside_squared`](Self::outside_squared), or more, without trigonometry.
+    ///
+    /// The slope of ψ is sec φ, up to sec(|φ₀|+δ) on the way there, and
+    /// cos(|φ₀|+δ) ≥ cos φ₀ (1 − δ²/2) − sin |φ₀| δ.
+    pub(crate) fn outside_squared_roughly(&self, distance_m: f64) -> f64 {
+        let delta = distance_m / EARTH_RADIUS_M;
+        let cosine = self.cosine * (1.0 - delta * delta / 2.0) - self.sine.abs() * delta;
+        // Also true of an infinite distance.
+        if cosine.is_nan() || cosine <= SLACK {
+            return f64::INFINITY;
+        }
+        squared_with_slack(delta / cosine * UNITS_PER_RADIAN)
+    }
+
+    /// A distance in metres that nothing within a planar one, given by its square, exceeds.
+    ///
+    /// Along a straight line of length u on the plane the sphere is shorter by cos φ, at most m
+    /// say. Latitude changes by at most um there, so m ≤ cos φ₀ + sin |φ₀| um, and the distance
+    /// is at most um ≤ u cos φ₀ / (1 − u sin |φ₀|).
+    pub(crate) fn reach_m(&self, planar_squared: f64) -> f64 {
+        let u = squared_with_slack(planar_squared.sqrt()).sqrt() * RADIANS_PER_UNIT;
+        let left = 1.0 - u * self.sine.abs();
+        if !self.is_on_plane() || left <= SLACK {
+            return f64::INFINITY;
+        }
+        u * self.cosine / left * EARTH_RADIUS_M
+    }
+
+    /// Squared planar distance up to which everything lies within `distance_m`; negative when
+    /// nothing is certain.
+    pub(crate) fn inside_squared(&self, distance_m: f64) -> f64 {
+        // Off the square the target is farther away than its grid position.
+        if !self.is_on_plane() {
+            return -1.0;
+        }
+        let reach = self.latitude - distance_m / EARTH_RADIUS_M;
+        // Beyond the equator a radian of latitude is at least one of Mercator.
+        let lowest = if reach >= 0.0 { mercator(reach) } else { reach };
+        let units = (self.ordinate - lowest) * UNITS_PER_RADIAN;
+        let units = (units * (1.0 - SLACK) - SLACK_UNITS).min(MAX_INSIDE_UNITS);
+        if units <= 0.0 { -1.0 } else { units * units }
+    }
+
+    /// Boxes that hold every position within a distance: two across the antimeridian, else one,
+    /// of the whole world where the plane does not decide.
+    pub(crate) fn boxes_around(&self, distance_m: f64) -> Vec<GridBox> {
+        let units = self.outside_squared(distance_m).sqrt().ceil();
+        if units >= MAX_INSIDE_UNITS {
+            return vec![GridBox::WORLD];
+        }
+        let (GridPoint { x, y }, units) = (self.point, units as u32);
+        let (min_y, max_y) = (y.saturating_sub(units), y.saturating_add(units));
+        let columns = match (x.checked_sub(units), x.checked_add(units)) {
+            (Some(west), Some(east)) => vec![(west, east)],
+            _ => vec![
+                (x.wrapping_sub(units), u32::MAX),
+                (0, x.wrapping_add(units)),
+            ],
+        };
+        let boxed = |(min_x, max_x)| GridBox {
+            min_x,
+            min_y,
+            max_x,
+            max_y,
+        };
+        columns.into_iter().map(boxed).collect()
+    }
+
+    /// A distance that nothing in a box is nearer than, in metres. Costs trigonometry, and holds
+    /// around the poles too, where the planar bounds give up.
+    pub(crate) fn lower_bound_m(&self, b: &GridBox) -> f64 {
+        let northwest = GridPoint {
+            x: b.min_x,
+            y: b.min_y,
+        }
+        .to_lon_lat();
+        let southeast = GridPoint {
+            x: b.max_x,
+            y: b.max_y,
+        }
+        .to_lon_lat();
+        let (south, north) = (southeast.lat(), northwest.lat());
+        let lat = self.position.lat();
+        let in_columns = b.min_x <= self.point.x && self.point.x <= b.max_x;
+        let bound = if in_columns {
+            let degrees = (south - lat).max(lat - north).max(0.0);
+            degrees.to_radians() * EARTH_RADIUS_M
+        } else {
+            let to_meridian = |lon| self.distance_to_meridian_m(lon, south, north);
+            to_meridian(northwest.lon()).min(to_meridian(southeast.lon()))
+        };
+        // The target may lie up to half a unit, 5 mm, beside its grid position.
+        (bound * (1.0 - SLACK) - 0.1).max(0.0)
+    }
+
+    /// Distance to the part of a meridian between two latitudes.
+    fn distance_to_meridian_m(&self, lon: f64, south: f64, north: f64) -> f64 {
+        let dlon = (lon - self.position.lon()).to_radians();
+        let lat = self.position.lat().to_radians();
+        let (south, north) = (south.to_radians(), north.to_radians());
+        // Cosine of the central angle to latitude t is a·sin t + b·cos t.
+        let (a, b) = (lat.sin(), lat.cos() * dlon.cos());
+        let nearest = a.atan2(b).clamp(south, north);
+        // Where the summit lies on the far half of the circle, an end of the arc is nearest.
+        let cosine_at = |t: f64| a * t.sin() + b * t.cos();
+        let cosine = cosine_at(nearest)
+            .max(cosine_at(south))
+            .max(cosine_at(north));
+        // Near the target the arccosine is too coarse to be a bound; the chord is not.
+        let chord_squared = (2.0 - 2.0 * cosine - 1e-14).max(0.0);
+        2.0 * EARTH_RADIUS_M * (chord_squared.sqrt() / 2.0).min(1.0).asin()
+    }
+}
+
+fn squared_with_slack(units: f64) -> f64 {
+    (units * (1.0 + SLACK) + SLACK_UNITS).powi(2)
+}
+
+/// ψ(φ), the Mercator ordinate of a latitude, both in radians.
+fn mercator(latitude: f64) -> f64 {
+    latitude.tan().asinh()
+}
+
+/// Distance between two columns the shorter way round the world.
+#[inline]
+const fn wrapped_distance(a: u32, b: u32) -> u32 {
+    (a.wrapping_sub(b) as i32).unsigned_abs()
+}
+
+/// Tells whether the [haversines](Target::haversine) of two positions, the first not greater, are
+/// too close to say which of them is nearer.
+#[inline]
+pub(crate) fn may_tie(near: f64, far: f64) -> bool {
+    let (near, far) = (near.sqrt(), far.sqrt());
+    far - near <= 2.0 * margin(far)
+}
+
+/// By how much haversines that [tie](may_tie) differ at most, if none is above `greatest`:
+/// √b − √a ≤ 2m means b − a ≤ 2m (√a + √b).
+pub(crate) fn widest_tie(greatest: f64) -> f64 {
+    let root = greatest.sqrt();
+    4.0 * margin(root) * root * (1.0 + SLACK)
+}
+
+/// What the square root of a haversine may be off by.
+fn margin(root: f64) -> f64 {
+    ROUNDING + TRUNCATION * root
+}
+
+/// A distance to compare with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Radius {
+    metres: f64,
+    /// Haversines up to the first are within it, those above the second beyond.
+    inside: f64,
+    outside: f64,
+}
+
+impl Radius {
+    pub(crate) fn new(metres: f64) -> Self {
+        let root = (metres / (2.0 * EARTH_RADIUS_M)).min(FRAC_PI_2).sin();
+        let inside = root - margin(root);
+        Self {
+            metres,
+            inside: if inside < 0.0 { -1.0 } else { inside * inside },
+            outside: (root + margin(root)).powi(2),
+        }
+    }
+
+    /// Tells whether a position lies within this distance of a target.
+    pub(crate) fn holds(&self, target: &Target, point: GridPoint) -> bool {
+        let haversine = target.haversine(point);
+        haversine <= self.inside
+            || haversine <= self.outside && target.distance_m(point) <= self.metres
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    pub(in super::super) fn anywhere() -> impl Strategy<Value = LonLat> {
+        let rim = prop_oneof![
+            Just(-180.0),
+            Just(180.0),
+            179.999..=180.0f64,
+            -180.0..=-179.999f64
+        ];
+        let polar = prop_oneof![Just(-90.0), Just(90.0), 85.0..=85.1f64, -85.1..=-85.0f64];
+        let lon = prop_oneof![4 => -180.0..=180.0f64, 1 => rim];
+        let lat = prop_oneof![4 => -90.0..=90.0f64, 1 => polar];
+        (lon, lat).prop_map(|(lon, lat)| LonLat::new(lon, lat).unwrap())
+    }
+
+    /// A target, and two positions each up to so many powers of two away from it.
+    pub(in super::super) fn around() -> impl Strategy<Value = (Target, GridPoint, GridPoint)> {
+        let offset = || (any::<(i32, i32)>(), 0u32..32);
+        (anywhere(), offset(), offset()).prop_map(|(target, a, b)| {
+            let target = Target::new(target);
+            let at = |((dx, dy), shift): ((i32, i32), u32)| GridPoint {
+                x: target.point.x.wrapping_add_signed(dx >> shift),
+                y: target.point.y.saturating_add_signed(dy >> shift),
+            };
+            (target, at(a), at(b))
+        })
+    }
+
+    /// The root of the haversine as [`haversine_m`] has it.
+    fn root_of(distance_m: f64) -> f64 {
+        (distance_m / (2.0 * EARTH_RADIUS_M)).sin()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(50_000))]
+
+        #[test]
+        fn haversines_are_within_their_margin((target, a, _) in around()) {
+            let exact = root_of(target.distance_m(a));
+            let error = (target.haversine(a).sqrt() - exact).abs();
+            prop_assert!(error <= margin(exact), "{error:e} at {exact:e}");
+        }
+
+        #[test]
+        fn haversines_order_as_distances_do((target, a, b) in around()) {
+            let (near, far) = (target.haversine(a), target.haversine(b));
+            if near <= far && !may_tie(near, far) {
+                prop_assert!(target.distance_m(a) < target.distance_m(b));
+            }
+            if near <= far && may_tie(near, far) {
+                prop_assert!(far - near <= widest_tie(far));
+            }
+        }
+
+        #[test]
+        fn a_radius_holds_what_is_within_it((target, a, b) in around(), part in -1e-9..1e-9f64) {
+            for point in [a, b] {
+                let distance_m = target.distance_m(point);
+                let radii = [distance_m, distance_m.next_down().max(0.0), distance_m * (1.0 + part)];
+                for radius_m in radii.into_iter().chain([target.distance_m(a)]) {
+                    let holds = Radius::new(radius_m).holds(&target, point);
+                    prop_assert_eq!(holds, distance_m <= radius_m);
+                }
+            }
+        }
+
+        #[test]
+        fn planar_bounds_hold((target, point, _) in around(), radius in 0.0..2e7f64) {
+            let planar = target.planar_squared(point.x, point.y);
+            let distance = target.distance_m(point);
+            for radius in [radius, distance, distance * (1.0 + 1e-6), distance * (1.0 - 1e-6)] {
+                if planar > target.outside_squared(radius) {
+                    prop_assert!(distance > radius, "{distance} > {radius}");
+                }
+                if planar > target.outside_squared_roughly(radius) {
+                    prop_assert!(distance > radius, "{distance} > {radius}, roughly");
+                }
+                if planar <= target.inside_squared(radius) {
+                    prop_assert!(distance <= radius, "{distance} <= {radius}");
+                }
+            }
+            prop_assert!(distance <= target.reach_m(planar));
+        }
+
+        #[test]
+        fn box_bounds_hold(target in anywhere(), a: (u32, u32), b: (u32, u32), at: (u32, u32)) {
+            let target = Target::new(target);
+            let bounds = GridBox {
+                min_x: a.0.min(b.0), max_x: a.0.max(b.0), min_y: a.1.min(b.1), max_y: a.1.max(b.1),
+            };
+            let within = |v: u32, min: u32, max: u32| min + ((u64::from(v) * u64::from(max - min)) >> 32) as u32;
+            let point = GridPoint {
+                x: within(at.0, bounds.min_x, bounds.max_x),
+                y: within(at.1, bounds.min_y, bounds.max_y),
+            };
+            let planar = target.planar_squared(point.x, point.y);
+            prop_assert!(target.planar_squared_to(&bounds) <= planar);
+            prop_assert!(target.lower_bound_m(&bounds) <= target.distance_m(point));
+            if target.planar_squared_across(&bounds) <= MAX_INSIDE_UNITS.powi(2) {
+                prop_assert!(planar <= target.planar_squared_across(&bounds));
+            }
+        }
+    }
+}
