@@ -389,9 +389,9 @@ impl RowsFromZoom {
 fn write_failed(failed: &[FailedTile], bytes: &mut Vec<u8>) {
     put(bytes, failed.len() as u32);
     for FailedTile { tile, reason } in failed {
-        [u32::from(tile.z()), tile.x(), tile.y(), reason.len() as u32]
-            .into_iter()
-            .for_each(|number| put(bytes, number));
+        for number in [u32::from(tile.z()), tile.x(), tile.y(), reason.len() as u32] {
+            put(bytes, number);
+        }
         bytes.extend_from_slice(reason.as_bytes());
     }
 }

@@ -107,7 +107,7 @@ impl Dataset {
     }
 
     fn of_file(mut file: FileReader) -> Result<(Self, String), Damage> {
-        file.set_limits(limits(&file)?);
+        file.set_limits(limits(&file));
         let features = open_features(&file)?;
         let images = open_images(&file)?;
         let (coverage, overview_points) = file
@@ -165,9 +165,9 @@ impl Dataset {
 }
 
 /// How many rows there are of what others refer to.
-fn limits(file: &FileReader) -> Result<Limits, Damage> {
+fn limits(file: &FileReader) -> Limits {
     let (image_chunks, line_chunks) = Sequences::chunk_counts(file);
-    Ok(Limits {
+    Limits {
         images: file.rows::<ImageColumns>(0),
         groups: file.rows::<GroupColumns>(0),
         organizations: Ids::count(file, ORGANIZATION_IDS),
@@ -177,7 +177,7 @@ fn limits(file: &FileReader) -> Result<Limits, Damage> {
         values: Texts::count(file, VALUES),
         image_chunks,
         line_chunks,
-    })
+    }
 }
 
 fn open_images(file: &FileReader) -> Result<Images, Damage> {

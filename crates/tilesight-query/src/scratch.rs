@@ -162,18 +162,18 @@ impl<T: Pod + Ord + Send + Sync> Sorter<T> {
     }
 
     /// All values, ascending.
-    pub(crate) fn finish(mut self) -> Result<Sorted<T>, Error> {
+    pub(crate) fn finish(mut self) -> Sorted<T> {
         self.held.par_sort_unstable();
         self.runs.push(self.held.into());
         let mut heads = BinaryHeap::new();
         for (i, run) in self.runs.iter().enumerate() {
             heads.extend(run.first().map(|&first| Reverse((first, i))));
         }
-        Ok(Sorted {
+        Sorted {
             next: vec![1; self.runs.len()],
             runs: self.runs,
             heads,
-        })
+        }
     }
 }
 
@@ -242,7 +242,7 @@ mod tests {
             for scratch in [Scratch::Memory, folder()] {
                 let mut sorter = Sorter::new(&scratch, 1);
                 sorter.extend(values.iter().copied()).unwrap();
-                let sorted: Vec<_> = sorter.finish().unwrap().collect();
+                let sorted: Vec<_> = sorter.finish().collect();
                 values.sort_unstable();
                 prop_assert_eq!(&sorted, &values);
             }

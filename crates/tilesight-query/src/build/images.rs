@@ -222,7 +222,7 @@ impl ImagesWriter {
             flags: self.flags.finish()?,
         };
         let mut by_id = Spool::new(scratch);
-        by_id.extend_in_blocks(self.ids.finish()?.map(|entry| entry.row))?;
+        by_id.extend_in_blocks(self.ids.finish().map(|entry| entry.row))?;
         let images = Images {
             tree: pack(&columns, &groups, scratch)?,
             id_order: IdOrder {
@@ -231,9 +231,9 @@ impl ImagesWriter {
             .into(),
             groups: groups.into(),
             table: columns.into(),
-            sequence_ids: dictionaries.sequence_ids,
-            organization_ids: dictionaries.organization_ids,
-            creator_ids: dictionaries.creator_ids,
+            sequence_ids: dictionaries.sequences,
+            organization_ids: dictionaries.organizations,
+            creator_ids: dictionaries.creators,
         };
         Ok((images, self.sequences))
     }

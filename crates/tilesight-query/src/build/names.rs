@@ -22,9 +22,9 @@ pub(super) struct Names {
 
 /// Distinct names in ascending order.
 pub(super) struct Dictionaries {
-    pub(super) sequence_ids: Texts,
-    pub(super) organization_ids: Ids,
-    pub(super) creator_ids: Ids,
+    pub(super) sequences: Texts,
+    pub(super) organizations: Ids,
+    pub(super) creators: Ids,
 }
 
 /// What the numbers of [`AllNames`] are in the [`Dictionaries`].
@@ -48,26 +48,22 @@ impl AllNames {
 
     pub(super) fn finish(self) -> (Dictionaries, Numbers) {
         let dictionaries = Dictionaries {
-            sequence_ids: sorted_texts(self.sequences.values()),
-            organization_ids: Ids::new(self.organizations.values().copied()),
-            creator_ids: Ids::new(self.creators.values().copied()),
+            sequences: sorted_texts(self.sequences.values()),
+            organizations: Ids::new(self.organizations.values().copied()),
+            creators: Ids::new(self.creators.values().copied()),
         };
         let Dictionaries {
-            sequence_ids,
-            organization_ids,
-            creator_ids,
+            sequences,
+            organizations,
+            creators,
         } = &dictionaries;
         let or_none = |number: Option<u32>| number.unwrap_or(NONE);
         let numbers = Names {
-            sequences: self
-                .sequences
-                .renumbered(|id| or_none(sequence_ids.find(id))),
+            sequences: self.sequences.renumbered(|id| or_none(sequences.find(id))),
             organizations: self
                 .organizations
-                .renumbered(|&id| or_none(organization_ids.find(id))),
-            creators: self
-                .creators
-                .renumbered(|&id| or_none(creator_ids.find(id))),
+                .renumbered(|&id| or_none(organizations.find(id))),
+            creators: self.creators.renumbered(|&id| or_none(creators.find(id))),
         };
         (dictionaries, numbers)
     }

@@ -94,7 +94,7 @@ impl<R: RawRow> RawRows<R> {
         scratch: &Scratch,
         mut take: impl FnMut(&[R]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let repeated = repeated(self.keys, &self.fetched_at_ms)?;
+        let repeated = repeated(self.keys, &self.fetched_at_ms);
         let rows = self.rows.finish()?;
         for cell in cells(&rows, self.counts, scratch)? {
             take(&ordered(&rows, &cell.finish()?, &repeated))?;
@@ -112,14 +112,14 @@ const fn tile_of(point: GridPoint) -> (u32, u32) {
 }
 
 /// The rows that others of their key replace, ascending.
-fn repeated(keys: Sorter<Key>, fetched_at_ms: &[(usize, i64)]) -> Result<Vec<u32>, Error> {
+fn repeated(keys: Sorter<Key>, fetched_at_ms: &[(usize, i64)]) -> Vec<u32> {
     let fetched = |row: u32| {
         let beyond = fetched_at_ms.partition_point(|&(first, _)| first <= row as usize);
         fetched_at_ms[beyond - 1].1
     };
     let mut repeated = Vec::new();
     let mut kept: Option<Key> = None;
-    for key in keys.finish()? {
+    for key in keys.finish() {
         match &mut kept {
             Some(kept) if (kept.id, kept.kind) == (key.id, key.kind) => {
                 let is_newer = fetched(key.row) > fetched(kept.row);
@@ -134,7 +134,7 @@ fn repeated(keys: Sorter<Key>, fetched_at_ms: &[(usize, i64)]) -> Result<Vec<u32
         }
     }
     repeated.par_sort_unstable();
-    Ok(repeated)
+    repeated
 }
 
 /// The numbers of the rows of each cell, ascending.

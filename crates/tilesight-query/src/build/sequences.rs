@@ -198,8 +198,8 @@ impl PiecesBuilder {
             piece: number,
         }))?;
         Ok(Pieces {
-            order: order.finish()?.peekable(),
-            pieces,
+            order: order.finish().peekable(),
+            all: pieces,
             tiles: self.tiles,
             run_ends: self.run_ends.finish()?,
             x: self.x.finish()?,
@@ -211,7 +211,7 @@ impl PiecesBuilder {
 /// Sequence features, by sequence.
 pub(super) struct Pieces {
     order: Peekable<Sorted<PieceOf>>,
-    pieces: Column<Piece>,
+    all: Column<Piece>,
     tiles: Vec<TileId>,
     run_ends: Column<u64>,
     x: Column<u32>,
@@ -231,7 +231,7 @@ impl Pieces {
     /// The runs of vertices of some pieces, each with the tile it lies on.
     fn runs<'a>(&'a self, pieces: &'a [u32]) -> impl Iterator<Item = (TileId, Vertices<'a>)> {
         pieces.iter().flat_map(move |&piece| {
-            let piece = &self.pieces[piece as usize];
+            let piece = &self.all[piece as usize];
             let tile = self.tiles[piece.copy as usize];
             (piece.first_run..piece.beyond_run).map(move |run| (tile, self.run(run)))
         })
@@ -255,7 +255,7 @@ pub(super) fn build(
     scratch: &Scratch,
 ) -> Result<Sequences, Error> {
     let count = images.sequence_ids.len() as u32;
-    let mut sorted = of_sequences.0.finish()?.peekable();
+    let mut sorted = of_sequences.0.finish().peekable();
     let mut writer = SequencesWriter::new(scratch);
     let mut places = Vec::new();
     let mut next = 0;
@@ -318,7 +318,7 @@ impl Draft {
             .collect();
         let is_held_between = |a, b| coverage.holds_between(DATA_ZOOM, a, b);
         let parts = lines_of(&places, &runs, is_held_between);
-        let of_line = of_line.iter().map(|&piece| &pieces.pieces[piece as usize]);
+        let of_line = of_line.iter().map(|&piece| &pieces.all[piece as usize]);
         Self {
             facts: facts_of(images, of_sequence, of_line, numbers),
             bounds: bounds(&places, &parts),

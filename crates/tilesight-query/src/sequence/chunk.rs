@@ -341,7 +341,9 @@ mod tests {
             parts in prop::collection::vec(prop::collection::vec(any::<(u32, u32)>(), 2..60), 0..6),
         ) {
             let mut writer = ChunkWriter::new(&Scratch::Memory);
-            parts.iter().for_each(|part| writer.push_part(&points(part)).unwrap());
+            for part in &parts {
+                writer.push_part(&points(part)).unwrap();
+            }
             let chunks = writer.finish(0).unwrap();
             let mut found: Vec<Vec<GridPoint>> = Vec::new();
             for chunk in 0..chunks.table.len() {

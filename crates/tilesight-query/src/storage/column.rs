@@ -71,19 +71,19 @@ enum Owner<T> {
     File(Arc<FileBytes>),
 }
 
-// SAFETY: a column is a shared slice of values that can be sent and shared, and an `Arc` of what
-// holds them.
 #[expect(
     unsafe_code,
     reason = "raw pointers are not Send; the slice they stand for is"
 )]
+// SAFETY: a column is a shared slice of values that can be sent and shared, and an `Arc` of what
+// holds them.
 unsafe impl<T: Send + Sync> Send for Column<T> {}
 
-// SAFETY: as for `Send`: there is no way to change anything through a column.
 #[expect(
     unsafe_code,
     reason = "raw pointers are not Sync; the slice they stand for is"
 )]
+// SAFETY: as for `Send`: there is no way to change anything through a column.
 unsafe impl<T: Send + Sync> Sync for Column<T> {}
 
 impl<T> From<Vec<T>> for Column<T> {
