@@ -12,7 +12,7 @@ mod tiles;
 mod turns;
 
 pub use export::export;
-pub use file::{build, can_build, measure_file, open_dataset, status_bytes};
+pub use file::{Built, build, measure_file, open_dataset};
 pub use places::Places;
 pub use record::{Bar, Comparison, Limit, Record, Times};
 pub use rows::{Answer, Asked, Row, rows};

@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -14,6 +15,9 @@ use crate::query::plan_world;
 
 /// Boxes asked before memory is looked at.
 const BOXES: usize = 1_000;
+
+/// How often the memory of another process is looked at.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// How often something short is measured; the median counts.
 const REPEATS: usize = 25;
@@ -29,27 +33,56 @@ pub fn open_dataset(places: &Places) -> Result<Dataset> {
     Ok(Dataset::open(source)?)
 }
 
-/// Builds the dataset of a world from its tiles, and tells how long that took: its file, where
-/// the program can write one, else the index in memory.
+/// What building cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Built {
+    /// How long it took.
+    pub time: Duration,
+    /// The most memory that the process had at once.
+    pub peak_bytes: u64,
+}
+
+/// Builds the dataset of a world from its tiles: its file, where the program can write one, else
+/// the index in memory.
 ///
 /// # Errors
 ///
 /// When the tiles cannot be read or the program fails.
-pub fn build(places: &Places) -> Result<Duration> {
+pub fn build(places: &Places) -> Result<Built> {
     let start = Instant::now();
-    if can_build() {
-        let arguments = [
-            "build".into(),
-            places.tiles(),
-            "-o".into(),
-            places.dataset(),
-            "--overwrite".into(),
-        ];
-        run(&arguments)?;
+    let peak_bytes = if can_build() {
+        build_file(places)?
     } else {
         drop(Dataset::open(places.tiles())?);
+        status_bytes("self", "VmHWM:")?
+    };
+    Ok(Built {
+        time: start.elapsed(),
+        peak_bytes,
+    })
+}
+
+/// Runs `tilesight build`, looking at its memory as it goes.
+fn build_file(places: &Places) -> Result<u64> {
+    let mut child = Command::new(program())
+        .arg("build")
+        .arg(places.tiles())
+        .arg("-o")
+        .arg(places.dataset())
+        .arg("--overwrite")
+        .spawn()
+        .with_context(|| format!("cannot run {}", program().display()))?;
+    let mut peak_bytes = 0;
+    loop {
+        // The peak only grows; it cannot be read any more when the process has ended.
+        let of_child = status_bytes(&child.id().to_string(), "VmHWM:");
+        peak_bytes = of_child.unwrap_or(peak_bytes);
+        if let Some(status) = child.try_wait()? {
+            ensure!(status.success(), "tilesight build failed");
+            return Ok(peak_bytes);
+        }
+        thread::sleep(LOOK);
     }
-    Ok(start.elapsed())
 }
 
 /// Whether the program beside this one knows the command `build`.
@@ -169,16 +202,12 @@ fn resident_after(places: &Places, boxes: &[Bbox]) -> Result<f64> {
     for bbox in boxes {
         ask(&data, bbox)?;
     }
-    Ok(status_bytes("VmRSS:")? as f64)
+    Ok(status_bytes("self", "VmRSS:")? as f64)
 }
 
-/// An entry of what Linux tells of this process, in bytes.
-///
-/// # Errors
-///
-/// When the system tells nothing of the kind.
-pub fn status_bytes(entry: &str) -> Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
+/// An entry of what Linux tells of a process, in bytes.
+fn status_bytes(process: &str, entry: &str) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(entry));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
     let kilobytes = kilobytes.with_context(|| format!("the system does not tell {entry}"))?;

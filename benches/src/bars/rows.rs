@@ -1,8 +1,9 @@
 //! The questions of the table, a thousand each, and the bar of each.
 
-use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::hint::black_box;
+
+use rustc_hash::FxHasher;
 
 use super::Bar;
 use crate::query::{Condition, Engine, MadeWorld, Place, Question, Questions};
@@ -41,19 +42,20 @@ pub enum Asked {
 pub struct Answer {
     /// How many there are.
     pub count: u64,
-    /// A hash of all, in ascending order.
+    /// The sum of a hash of each, which is the same in any order.
     pub hash: u64,
 }
 
 impl Answer {
-    fn of<T: Ord + Hash>(mut found: Vec<T>) -> Self {
-        found.sort_unstable();
-        let mut hasher = DefaultHasher::new();
-        found.hash(&mut hasher);
-        Self {
-            count: found.len() as u64,
-            hash: hasher.finish(),
+    fn of<T: Hash>(found: impl IntoIterator<Item = T>) -> Self {
+        let (mut count, mut hash) = (0, 0_u64);
+        for one in found {
+            let mut hasher = FxHasher::default();
+            one.hash(&mut hasher);
+            count += 1;
+            hash = hash.wrapping_add(hasher.finish());
         }
+        Self { count, hash }
     }
 
     const fn count(count: u64) -> Self {
@@ -65,7 +67,9 @@ impl Row {
     /// Asks a question and sums up the answer; nothing when the engine cannot tell.
     pub fn answer(&self, engine: &dyn Engine, question: &Question) -> Option<Answer> {
         match self.asked {
-            Asked::Ids => engine.images(question).map(Answer::of),
+            Asked::Ids => engine
+                .images(question)
+                .map(|ids| Answer::of(as_in_tiles(ids))),
             Asked::Count => engine.image_count(question).map(Answer::count),
             Asked::Years => engine.images_by_year(question).map(Answer::of),
             Asked::Sequences => engine.sequences(&bbox_of(question)).map(Answer::of),
@@ -81,6 +85,12 @@ impl Row {
             Asked::Sequences => drop(black_box(engine.sequences(&bbox_of(question)))),
         }
     }
+}
+
+/// Ids as a double holds them: that is how they come in some tiles, and peers have them from where
+/// the tiles were made.
+fn as_in_tiles(ids: Vec<i64>) -> impl Iterator<Item = i64> {
+    ids.into_iter().map(|id| id as f64 as i64)
 }
 
 /// The box of a question that has one.

@@ -9,13 +9,10 @@ use anyhow::{Result, ensure};
 use super::{Comparison, Row, Times};
 use crate::query::{Engine, Question};
 
-/// How long the answers to one kind of question may be compared; slow peers are asked as many
-/// questions as they answer in that time, and at least [`FEWEST`].
-const CHECK_TIME: Duration = Duration::from_secs(8);
+/// Questions that even the slowest peer is asked.
 const FEWEST: usize = 10;
 
-/// How long one kind of question is timed, unless a single turn takes longer.
-const TURNS_TIME: Duration = Duration::from_secs(6);
+/// Turns that each side has, unless time runs out.
 const TURNS: usize = 5;
 
 /// More than any cache holds.
@@ -23,20 +20,28 @@ const CACHES_BYTES: usize = 256 << 20;
 
 /// Compares all answers of a peer with ours, then times both.
 ///
+/// Either may take `patience` for one kind of question: a slow peer is asked as many questions as
+/// it answers in that time, and a slow kind of question has fewer turns.
+///
 /// # Errors
 ///
 /// When an answer differs; nothing is timed then.
-pub fn compare(ours: &dyn Engine, peer: &dyn Engine, rows: &[Row]) -> Result<Vec<Comparison>> {
+pub fn compare(
+    ours: &dyn Engine,
+    peer: &dyn Engine,
+    rows: &[Row],
+    patience: Duration,
+) -> Result<Vec<Comparison>> {
     let mut able = Vec::new();
     for row in rows {
-        if let Some(asked) = check(ours, peer, row)? {
+        if let Some(asked) = check(ours, peer, row, patience)? {
             able.push((row, asked));
         }
     }
     Ok(able
         .into_iter()
         .map(|(row, asked)| {
-            let (ours, theirs) = time(ours, peer, row, &row.questions[..asked]);
+            let (ours, theirs) = time(ours, peer, row, &row.questions[..asked], patience);
             Comparison {
                 number: row.number,
                 title: row.title.clone(),
@@ -51,10 +56,15 @@ pub fn compare(ours: &dyn Engine, peer: &dyn Engine, rows: &[Row]) -> Result<Vec
 }
 
 /// Compares answers, and tells how many there was time for; nothing when the peer has none.
-fn check(ours: &dyn Engine, peer: &dyn Engine, row: &Row) -> Result<Option<usize>> {
+fn check(
+    ours: &dyn Engine,
+    peer: &dyn Engine,
+    row: &Row,
+    patience: Duration,
+) -> Result<Option<usize>> {
     let start = Instant::now();
     for (asked, question) in row.questions.iter().enumerate() {
-        if asked >= FEWEST && start.elapsed() > CHECK_TIME {
+        if asked >= FEWEST && start.elapsed() > patience {
             return Ok(Some(asked));
         }
         let Some(theirs) = row.answer(peer, question) else {
@@ -71,23 +81,33 @@ fn check(ours: &dyn Engine, peer: &dyn Engine, row: &Row) -> Result<Option<usize
     Ok(Some(row.questions.len()))
 }
 
-/// Asks in turns; of each side the turn with the median mean counts.
-fn time(ours: &dyn Engine, peer: &dyn Engine, row: &Row, questions: &[Question]) -> (Times, Times) {
+/// Asks in turns.
+fn time(
+    ours: &dyn Engine,
+    peer: &dyn Engine,
+    row: &Row,
+    questions: &[Question],
+    patience: Duration,
+) -> (Times, Times) {
     let start = Instant::now();
     let mut turns = (Vec::new(), Vec::new());
-    while turns.0.len() < TURNS && (turns.0.is_empty() || start.elapsed() < TURNS_TIME) {
+    while turns.0.len() < TURNS && (turns.0.is_empty() || start.elapsed() < patience) {
         turns.0.push(turn(ours, row, questions));
         turns.1.push(turn(peer, row, questions));
     }
-    (median(turns.0), median(turns.1))
+    (Times::of(fastest(&turns.0)), Times::of(fastest(&turns.1)))
 }
 
-/// Asks all questions of a row, in turns of which the median counts.
+/// Asks all questions of a row, in turns.
 pub(super) fn times_of(engine: &dyn Engine, row: &Row) -> Times {
-    median((0..3).map(|_| turn(engine, row, &row.questions)).collect())
+    let turns: Vec<_> = (0..TURNS)
+        .map(|_| turn(engine, row, &row.questions))
+        .collect();
+    Times::of(fastest(&turns))
 }
 
-fn turn(engine: &dyn Engine, row: &Row, questions: &[Question]) -> Times {
+/// Asks each question once; returns the nanoseconds of each.
+fn turn(engine: &dyn Engine, row: &Row, questions: &[Question]) -> Vec<u64> {
     if row.is_cold {
         empty_caches();
     }
@@ -96,12 +116,13 @@ fn turn(engine: &dyn Engine, row: &Row, questions: &[Question]) -> Times {
         row.ask(engine, black_box(question));
         start.elapsed().as_nanos() as u64
     });
-    Times::of(each_ns.collect())
+    each_ns.collect()
 }
 
-fn median(mut turns: Vec<Times>) -> Times {
-    turns.sort_unstable_by(|a, b| a.mean_ns.total_cmp(&b.mean_ns));
-    turns[(turns.len() - 1) / 2]
+/// Of each question the turn in which nothing else on the machine came between.
+fn fastest(turns: &[Vec<u64>]) -> Vec<u64> {
+    let of_question = |question: usize| turns.iter().map(|turn| turn[question]).min();
+    (0..turns[0].len()).filter_map(of_question).collect()
 }
 
 fn empty_caches() {

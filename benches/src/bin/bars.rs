@@ -8,7 +8,7 @@
 use std::env;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
@@ -31,6 +31,10 @@ struct Cli {
     /// Questions of each kind.
     #[arg(long, default_value_t = 1_000)]
     questions: usize,
+    /// How long each kind of question is compared, and how long it is timed, unless asking all of
+    /// it once takes longer.
+    #[arg(long, default_value_t = 6)]
+    seconds: u64,
     /// What to do; everything, if nothing is named.
     steps: Vec<Step>,
 }
@@ -62,7 +66,7 @@ enum Step {
 fn main() -> Result<()> {
     let cli = Cli::parse();
     match cli.steps[..] {
-        [step] => run(step, cli.images, cli.questions),
+        [step] => run(step, &cli),
         [] => each_by_itself(&cli, Step::value_variants()),
         _ => each_by_itself(&cli, &cli.steps),
     }
@@ -75,7 +79,8 @@ fn each_by_itself(cli: &Cli, steps: &[Step]) -> Result<()> {
         let start = Instant::now();
         let status = Command::new(env::current_exe()?)
             .args(["--images", &cli.images.to_string()])
-            .args(["--questions", &cli.questions.to_string(), &name])
+            .args(["--questions", &cli.questions.to_string()])
+            .args(["--seconds", &cli.seconds.to_string(), &name])
             .status()?;
         ensure!(status.success(), "the step {name} failed");
         eprintln!("{name}: {:.0} s", start.elapsed().as_secs_f64());
@@ -88,9 +93,10 @@ fn name(step: Step) -> String {
     value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
-fn run(step: Step, images: u64, questions: usize) -> Result<()> {
+fn run(step: Step, cli: &Cli) -> Result<()> {
+    let images = cli.images;
     let places = Places::of(images);
-    let world = || World::new(&places, images, questions);
+    let world = || World::new(&places, cli);
     let peer = |comparisons: Result<Vec<Comparison>>| {
         let record = Record {
             comparisons: comparisons?,
@@ -131,20 +137,22 @@ struct World {
     ours: Tilesight<Dataset>,
     images: Vec<Image>,
     rows: Vec<Row>,
+    patience: Duration,
 }
 
 impl World {
-    fn new(places: &Places, images: u64, questions: usize) -> Result<Self> {
-        let made = MadeWorld::of_images(&plan_world(images));
+    fn new(places: &Places, cli: &Cli) -> Result<Self> {
+        let made = MadeWorld::of_images(&plan_world(cli.images));
         Ok(Self {
             images: made.plain_images(),
-            rows: rows(&made, questions),
+            rows: rows(&made, cli.questions),
             ours: Tilesight::of(open_dataset(places)?),
+            patience: Duration::from_secs(cli.seconds),
         })
     }
 
     fn against(&self, peer: &dyn Engine) -> Result<Vec<Comparison>> {
-        compare(&self.ours, peer, &self.rows)
+        compare(&self.ours, peer, &self.rows, self.patience)
     }
 
     fn against_index<I: PointIndex<Image>>(

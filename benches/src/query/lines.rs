@@ -145,7 +145,9 @@ impl Engine for PackedLines {
 /// Pieces that share the vertex between them; a single vertex is a piece too.
 fn cut(part: &[Coord], segments: usize) -> impl Iterator<Item = &[Coord]> {
     let starts = (0..(part.len() - 1).max(1)).step_by(segments);
-    starts.map(move |start| &part[start..start.saturating_add(segments + 1).min(part.len())])
+    // A piece has one vertex more than segments.
+    let end = move |start: usize| start.saturating_add(segments).min(part.len() - 1) + 1;
+    starts.map(move |start| &part[start..end(start)])
 }
 
 fn meets(rect: &Rect, vertices: &[Coord]) -> bool {
