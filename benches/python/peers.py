@@ -122,15 +122,16 @@ class Peer:
 class DuckDb(Peer):
     """Rows in spatial order, so that whole row groups are skipped; one thread."""
 
-    name, needs = "DuckDB", ("duckdb", "duckdb_extensions")
+    name, needs = "DuckDB", ("duckdb", "duckdb_extension_spatial")
 
     def __init__(self, columns):
         import duckdb
-        from duckdb_extensions import import_extension
+        import duckdb_extension_spatial
 
-        import_extension("spatial")
+        package = Path(duckdb_extension_spatial.__file__).parent
+        spatial = next(package.rglob("spatial.duckdb_extension"))
         self.connection = duckdb.connect()
-        self.connection.execute("LOAD spatial")
+        self.connection.execute(f"LOAD '{spatial}'")
         self.connection.execute("SET threads = 1")
         self.connection.register("columns", columns_as_arrow(columns))
         self.connection.execute("CREATE TABLE images AS SELECT * FROM columns")
@@ -176,12 +177,12 @@ class DuckDb(Peer):
 
 
 class SedonaDb(Peer):
-    name, needs = "SedonaDB", ("sedona.db", "pyarrow")
+    name, needs = "SedonaDB", ("sedonadb", "geoarrow.pyarrow")
 
     def __init__(self, columns):
-        import sedona.db
+        import sedonadb
 
-        self.session = sedona.db.connect()
+        self.session = sedonadb.connect()
         self.session.create_data_frame(columns_as_arrow(columns)).to_view("columns")
         view = self.session.sql("SELECT *, ST_Point(lon, lat) AS geometry FROM columns")
         view.to_memtable().to_view("images")

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use fast_mvt::MvtReaderRef;
 use flate2::read::GzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
 use rayon::prelude::*;
@@ -32,6 +33,9 @@ const SEQUENCE: LayerSchema = LayerSchema {
 
 /// Number of the row about building, behind those of all questions.
 const BUILD_NUMBER: usize = 100;
+
+/// How often each tile is decoded.
+const DECODE_TURNS: usize = 3;
 
 /// Makes the tiles of a world, unless they are there.
 ///
@@ -109,6 +113,9 @@ fn read_with_fast_mvt(store: &dyn TileStore) -> Result<(Vec<Image>, usize)> {
             let mut inflated = Vec::new();
             store.read(index, bytes)?;
             GzDecoder::new(&bytes[..]).read_to_end(&mut inflated)?;
+            if !has_images(&inflated) {
+                return Ok((Vec::new(), true));
+            }
             let reads = careful_fast_mvt(&inflated, columns).is_some();
             if !reads {
                 plain_prost(&inflated, columns).context("prost refuses a tile too")?;
@@ -119,6 +126,13 @@ fn read_with_fast_mvt(store: &dyn TileStore) -> Result<(Vec<Image>, usize)> {
     let refused = tiles.iter().filter(|(_, reads)| !reads).count();
     let images = tiles.into_iter().flat_map(|(images, _)| images).collect();
     Ok((images, refused))
+}
+
+/// Whether a tile has images, or only lines that cross it; yes when fast-mvt cannot tell.
+fn has_images(tile: &[u8]) -> bool {
+    MvtReaderRef::new(tile).map_or(true, |tile| {
+        tile.layers().any(|layer| layer.name() == "image")
+    })
 }
 
 /// The rows of a tile, moved from where the rivals put all tiles to where this one lies.
@@ -150,17 +164,16 @@ fn images_of(columns: &ImageColumns, tile: TileId) -> Vec<Image> {
 pub fn measure_decode(images: u64) -> Result<Record> {
     let store = tilesight_store::open(&Places::of(images).tiles(), &[])?;
     let mut reader = Reader::default();
-    let [mut read_ns, mut decode_ns, mut inflate_ns] = [0.0; 3];
-    for (index, tile) in store.tiles().iter().enumerate() {
-        let start = Instant::now();
-        store.read(index, &mut reader.stored)?;
-        read_ns += start.elapsed().as_nanos() as f64;
-        reader.decode(tile.id)?;
-        decode_ns += start.elapsed().as_nanos() as f64;
-        let start = Instant::now();
-        reader.inflate()?;
-        inflate_ns += start.elapsed().as_nanos() as f64;
+    // Of each tile the best of its turns: to be read, to be columns, to be inflated alone.
+    let mut best_ns = vec![[f64::INFINITY; 3]; store.tiles().len()];
+    for _ in 0..DECODE_TURNS {
+        for (index, best_ns) in best_ns.iter_mut().enumerate() {
+            let turn_ns = reader.turn(&*store, index)?;
+            *best_ns = std::array::from_fn(|i| best_ns[i].min(turn_ns[i]));
+        }
     }
+    let sum = |i: usize| best_ns.iter().map(|ns| ns[i]).sum::<f64>();
+    let [read_ns, decode_ns, inflate_ns] = [sum(0), sum(1), sum(2)];
     let title = format!(
         "from gzipped tiles in MBTiles to columns ({:.0} ns an image, {:.0} of them in SQLite), \
          in times of inflating alone",
@@ -189,6 +202,19 @@ struct Reader {
 }
 
 impl Reader {
+    /// Nanoseconds until a tile is read, until it is columns, and of inflating it alone.
+    fn turn(&mut self, store: &dyn TileStore, index: usize) -> Result<[f64; 3]> {
+        let nanoseconds = |start: Instant| start.elapsed().as_nanos() as f64;
+        let start = Instant::now();
+        store.read(index, &mut self.stored)?;
+        let read_ns = nanoseconds(start);
+        self.decode(store.tiles()[index].id)?;
+        let decode_ns = nanoseconds(start);
+        let start = Instant::now();
+        self.inflate()?;
+        Ok([read_ns, decode_ns, nanoseconds(start)])
+    }
+
     /// Decodes what was read.
     fn decode(&mut self, id: TileId) -> Result<()> {
         let origin = id.origin();
