@@ -252,7 +252,7 @@ impl Table<'_> {
         }
     }
 
-    /// The bar of this row stands beside DuckDB; peers in Rust have none.
+    /// The bar of this row stands beside `DuckDB`; peers in Rust have none.
     fn years(&mut self) {
         let questions = self.boxes_of(20_000.0);
         let title = "box 20 km, counts by year".to_owned();

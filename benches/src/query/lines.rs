@@ -60,7 +60,7 @@ fn by_place(a: &Coord, b: &Coord) -> std::cmp::Ordering {
     a.x.total_cmp(&b.x).then(a.y.total_cmp(&b.y))
 }
 
-/// Boxes around pieces of lines in packed_spatial_index.
+/// Boxes around pieces of lines in `packed_spatial_index`.
 pub struct PackedLines {
     tree: SimdIndex2D,
     /// One a box.

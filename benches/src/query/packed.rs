@@ -1,4 +1,4 @@
-//! packed_spatial_index: a packed Hilbert R-tree searched with SIMD.
+//! `packed_spatial_index`: a packed Hilbert R-tree searched with SIMD.
 
 use std::cell::RefCell;
 

@@ -1,4 +1,4 @@
-//! static_aabb2d_index: a packed Hilbert R-tree, after flatbush.
+//! `static_aabb2d_index`: a packed Hilbert R-tree, after flatbush.
 
 use static_aabb2d_index::{StaticAABB2DIndex, StaticAABB2DIndexBuilder};
 use tilesight_tile::GridBox;
