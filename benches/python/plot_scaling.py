@@ -26,12 +26,15 @@ def main():
     images = [size["images"] for size in sizes]
     figure, panels = pyplot.subplots(2, 2, figsize=(9, 6), layout="constrained")
     for panel, (title, unit, value) in zip(panels.flat, PANELS):
-        panel.plot(images, [value(size) for size in sizes], marker="o")
-        panel.set(title=title, xlabel="images", ylabel=unit, xscale="log", ylim=(0, None))
+        values = [value(size) for size in sizes]
+        panel.plot(images, values, marker="o")
+        panel.set(title=title, xlabel="images", ylabel=unit, xscale="log")
+        panel.set_ylim(0, 1.1 * max(values))
         panel.grid(visible=True, alpha=0.3)
-    # Straight at 45 degrees is linear here; the others are to stay flat.
-    panels.flat[0].set(yscale="log", ylim=(None, None))
-    panels.flat[0].autoscale(axis="y")
+    # Growth in proportion is a straight line here; the other panels are to stay flat.
+    build = panels.flat[0]
+    build.set_ylim(auto=True, bottom=min(size["build_s"] for size in sizes) / 2)
+    build.set_yscale("log")
     figure.savefig(sys.argv[2], dpi=120)
 
 
