@@ -108,17 +108,19 @@ impl Engine for Kiddo {
             Place::Near { target, radius_m } => {
                 self.visit_within(target, radius_m, |far, image| {
                     found.push((far, image.id()));
-                })
+                });
             }
             Place::LookingAt {
                 target,
                 radius_m,
                 half_fov_deg,
-            } => self.visit_within(target, radius_m, |far, image| {
-                if shows(image, target, half_fov_deg) {
-                    found.push((far, image.id()));
-                }
-            }),
+            } => {
+                self.visit_within(target, radius_m, |far, image| {
+                    if shows(image, target, half_fov_deg) {
+                        found.push((far, image.id()));
+                    }
+                });
+            }
             Place::Nearest { target, k } => return Some(self.nearest(target, k)),
             Place::Box(_) | Place::Polygon(..) => return None,
         }

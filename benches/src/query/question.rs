@@ -3,6 +3,7 @@
 use std::f64::consts::TAU;
 
 use geo::orient::{Direction, Orient};
+use tilesight_generate::ImageRow;
 use tilesight_query::{self as query, Filter, ImageQuery, Kind};
 use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat, PreparedRegion, Region};
 
@@ -223,7 +224,7 @@ impl<'a> Questions<'a> {
 
 /// The box around all images.
 fn bounds(world: &MadeWorld) -> GridBox {
-    let points = world.images.iter().map(|row| row.grid_point());
+    let points = world.images.iter().map(ImageRow::grid_point);
     let nothing = GridBox {
         min_x: u32::MAX,
         min_y: u32::MAX,
