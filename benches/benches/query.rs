@@ -49,7 +49,7 @@ fn query(criterion: &mut Criterion) {
         Box::new(Rival::<RStar<Image>, RStar<Feature>>::new(
             "rstar",
             &world,
-            Some(Segments::of(&world)),
+            Some(Box::new(Segments::of(&world))),
         )),
     ];
     let questions = Questions::new(&world);

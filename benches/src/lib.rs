@@ -1,8 +1,10 @@
 //! What the benchmarks share: tiles to decode and rivals to decode them with, a world to ask about
 //! and engines to ask.
 
+pub mod bars;
 pub mod columns;
 pub mod heap;
 pub mod query;
+pub mod report;
 pub mod rivals;
 pub mod tiles;

@@ -5,18 +5,19 @@ use geo_index::rtree::sort::HilbertSort;
 use geo_index::rtree::{NeighborsOptions, RTree, RTreeBuilder, RTreeIndex};
 use tilesight_tile::GridBox;
 
+use super::rival::Beside;
 use super::{Ground, PointIndex, Row};
 
 /// A packed Hilbert R-tree.
 pub struct PackedTree<T> {
     tree: RTree<i32>,
-    rows: Vec<T>,
+    beside: Beside<T>,
 }
 
 /// A packed k-d tree, which knows no nearest.
 pub struct KdTree<T> {
     tree: KDTree<i32>,
-    rows: Vec<T>,
+    beside: Beside<T>,
 }
 
 impl<T: Row> PointIndex<T> for PackedTree<T> {
@@ -29,7 +30,7 @@ impl<T: Row> PointIndex<T> for PackedTree<T> {
         }
         Self {
             tree: builder.finish::<HilbertSort>(),
-            rows,
+            beside: Beside::new(rows),
         }
     }
 
@@ -38,8 +39,22 @@ impl<T: Row> PointIndex<T> for PackedTree<T> {
         let found = self.tree.search(min_x, min_y, max_x, max_y);
         found
             .into_iter()
-            .map(|row| &self.rows[row as usize])
+            .map(|row| &self.beside.rows[row as usize])
             .for_each(visit);
+    }
+
+    fn ids(&self, bounds: &GridBox) -> Vec<i64> {
+        let [min_x, min_y, max_x, max_y] = corners(bounds);
+        let found = self.tree.search(min_x, min_y, max_x, max_y);
+        found
+            .into_iter()
+            .map(|row| self.beside.ids[row as usize])
+            .collect()
+    }
+
+    fn count(&self, bounds: &GridBox) -> u64 {
+        let [min_x, min_y, max_x, max_y] = corners(bounds);
+        self.tree.search(min_x, min_y, max_x, max_y).len() as u64
     }
 
     fn nearest(
@@ -56,11 +71,11 @@ impl<T: Row> PointIndex<T> for PackedTree<T> {
                 target.at_least_m(beside(x, min_x, max_x).hypot(beside(y, min_y, max_y)))
             },
             |row, _| {
-                let row = &self.rows[row as usize];
+                let row = &self.beside.rows[row as usize];
                 passes(row).then(|| target.distance_m(row.point()))
             },
         );
-        let with_id = |(row, distance_m)| (distance_m, self.rows[row as usize].id());
+        let with_id = |(row, distance_m)| (distance_m, self.beside.rows[row as usize].id());
         Some(nearest.into_iter().map(with_id).collect())
     }
 }
@@ -74,7 +89,7 @@ impl<T: Row> PointIndex<T> for KdTree<T> {
         }
         Self {
             tree: builder.finish(),
-            rows,
+            beside: Beside::new(rows),
         }
     }
 
@@ -83,8 +98,22 @@ impl<T: Row> PointIndex<T> for KdTree<T> {
         let found = self.tree.range(min_x, min_y, max_x, max_y);
         found
             .into_iter()
-            .map(|row| &self.rows[row as usize])
+            .map(|row| &self.beside.rows[row as usize])
             .for_each(visit);
+    }
+
+    fn ids(&self, bounds: &GridBox) -> Vec<i64> {
+        let [min_x, min_y, max_x, max_y] = corners(bounds);
+        let found = self.tree.range(min_x, min_y, max_x, max_y);
+        found
+            .into_iter()
+            .map(|row| self.beside.ids[row as usize])
+            .collect()
+    }
+
+    fn count(&self, bounds: &GridBox) -> u64 {
+        let [min_x, min_y, max_x, max_y] = corners(bounds);
+        self.tree.range(min_x, min_y, max_x, max_y).len() as u64
     }
 
     fn nearest(&self, _: &Ground, _: usize, _: impl Fn(&T) -> bool) -> Option<Vec<(f64, i64)>> {

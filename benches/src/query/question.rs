@@ -2,9 +2,12 @@
 
 use std::f64::consts::TAU;
 
+use geo::orient::{Direction, Orient};
+use tilesight_generate::ImageRow;
 use tilesight_query::{self as query, Filter, ImageQuery, Kind};
-use tilesight_tile::{Bbox, GridBox, LonLat, PreparedRegion, Region};
+use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat, PreparedRegion, Region};
 
+use super::Ground;
 use super::world::{Image, MadeWorld};
 
 /// A question in the form of each engine.
@@ -98,12 +101,34 @@ impl Condition {
 /// Makes questions at places where images are, as people ask them.
 pub struct Questions<'a> {
     world: &'a MadeWorld,
+    /// Where to ask.
+    within: GridBox,
 }
 
 impl<'a> Questions<'a> {
     /// Questions about a world.
     pub fn new(world: &'a MadeWorld) -> Self {
-        Self { world }
+        Self {
+            world,
+            within: bounds(world),
+        }
+    }
+
+    /// Questions at places some way from the edges of a world.
+    pub fn away_from_edges(world: &'a MadeWorld, distance_m: f64) -> Self {
+        let mut within = bounds(world);
+        let corner = GridPoint {
+            x: within.min_x,
+            y: within.min_y,
+        };
+        let units = Ground::around(corner.to_lon_lat()).reach(distance_m) as u32;
+        within = GridBox {
+            min_x: within.min_x + units,
+            min_y: within.min_y + units,
+            max_x: within.max_x - units,
+            max_y: within.max_y - units,
+        };
+        Self { world, within }
     }
 
     /// Boxes of some width and height.
@@ -183,22 +208,43 @@ impl<'a> Questions<'a> {
     /// A question at each of some images, the same every time, each some 20 m beside it.
     fn each<T>(&self, count: usize, ask: impl Fn(LonLat) -> T) -> Vec<T> {
         let images = &self.world.images;
-        (0..count)
+        (1_u64..)
             .map(|i| {
                 // Fibonacci hashing spreads the numbers over the images.
-                let hash = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let hash = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 let row = (u128::from(hash) * images.len() as u128) >> 64;
-                let at = images[row as usize].grid_point().to_lon_lat();
-                ask(moved(at, 20.0, hash as f64))
+                (images[row as usize].grid_point(), hash)
             })
+            .filter(|(at, _)| self.within.contains(*at))
+            .take(count)
+            .map(|(at, hash)| ask(moved(at.to_lon_lat(), 20.0, hash as f64)))
             .collect()
     }
+}
+
+/// The box around all images.
+fn bounds(world: &MadeWorld) -> GridBox {
+    let points = world.images.iter().map(ImageRow::grid_point);
+    let nothing = GridBox {
+        min_x: u32::MAX,
+        min_y: u32::MAX,
+        max_x: 0,
+        max_y: 0,
+    };
+    points.fold(nothing, |around, GridPoint { x, y }| GridBox {
+        min_x: around.min_x.min(x),
+        min_y: around.min_y.min(y),
+        max_x: around.max_x.max(x),
+        max_y: around.max_y.max(y),
+    })
 }
 
 fn asked(place: query::Place, condition: Condition) -> ImageQuery {
     ImageQuery {
         place,
         filter: condition.filter(),
+        // The nearest of few may lie farther away than the edge of the world.
+        allow_partial: true,
         ..ImageQuery::default()
     }
 }
@@ -231,7 +277,7 @@ fn polygon(at: LonLat, vertices: usize) -> Question {
     let region = Region::from_polygons(&[vec![shore.clone(), island.clone()]])
         .expect("the rings are closed and on the globe");
     let bounds = PreparedRegion::new(&region).bounds()[0];
-    let polygon = geo::Polygon::new(shore.into(), vec![island.into()]);
+    let polygon = geo::Polygon::new(shore.into(), vec![island.into()]).orient(Direction::Default);
     Question {
         query: asked(query::Place::Region(region), Condition::Any),
         place: Place::Polygon(polygon, bounds),

@@ -3,16 +3,16 @@
 use geo::{Coord, Intersects, Line, Rect};
 use rstar::primitives::GeomWithData;
 use rstar::{AABB, RTree};
-use tilesight_generate::{ImageRow, SequenceId};
+use tilesight_generate::ImageRow;
 use tilesight_tile::Bbox;
 
 use super::world::{MadeWorld, known_ms};
+use super::{LineIndex, SequenceLine};
 
-/// The segments between the images of each sequence; an image alone is a segment of no length.
+/// The segments of each sequence; an image alone is a segment of no length.
 pub struct Segments {
     tree: RTree<GeomWithData<rstar::primitives::Line<[f64; 2]>, u32>>,
-    /// Ascending.
-    ids: Vec<SequenceId>,
+    ids: Vec<String>,
 }
 
 impl Segments {
@@ -23,25 +23,37 @@ impl Segments {
             let time = known_ms(row.captured_at_ms);
             (row.sequence_id, time == 0, time, row.id)
         });
-        let (mut ids, mut segments) = (Vec::new(), Vec::new());
-        for images in rows.chunk_by(|a, b| a.sequence_id == b.sequence_id) {
-            let number = ids.len() as u32;
-            ids.push(images[0].sequence_id);
-            let ends = images.windows(2).map(|pair| (pair[0], pair[1]));
-            let alone = (images.len() == 1).then_some((images[0], images[0]));
-            segments.extend(ends.chain(alone).map(|(a, b)| {
-                let line = rstar::primitives::Line::new(degrees(a), degrees(b));
-                GeomWithData::new(line, number)
-            }));
+        let lines = rows
+            .chunk_by(|a, b| a.sequence_id == b.sequence_id)
+            .map(|images| SequenceLine {
+                id: images[0].sequence_id.as_str().to_owned(),
+                parts: vec![images.iter().map(|row| degrees(row)).collect()],
+            });
+        Self::of_lines(&lines.collect::<Vec<_>>())
+    }
+
+    /// Indexes the segments of lines, which ascend by id.
+    pub fn of_lines(lines: &[SequenceLine]) -> Self {
+        let mut segments = Vec::new();
+        for (number, line) in (0..).zip(lines) {
+            for part in &line.parts {
+                let ends = part.windows(2).map(|ends| (ends[0], ends[1]));
+                let alone = (part.len() == 1).then_some((part[0], part[0]));
+                segments.extend(ends.chain(alone).map(|(a, b)| {
+                    let line = rstar::primitives::Line::new([a.x, a.y], [b.x, b.y]);
+                    GeomWithData::new(line, number)
+                }));
+            }
         }
         Self {
             tree: RTree::bulk_load(segments),
-            ids,
+            ids: lines.iter().map(|line| line.id.clone()).collect(),
         }
     }
+}
 
-    /// Finds the sequences of which a part lies in a box, ascending by id.
-    pub fn meeting(&self, bbox: &Bbox) -> Vec<&str> {
+impl LineIndex for Segments {
+    fn meeting(&self, bbox: &Bbox) -> Vec<&str> {
         let (low, high) = ([bbox.west(), bbox.south()], [bbox.east(), bbox.north()]);
         let rect = Rect::new(low, high);
         let near = self
@@ -63,7 +75,7 @@ impl Segments {
     }
 }
 
-fn degrees(row: &ImageRow) -> [f64; 2] {
+fn degrees(row: &ImageRow) -> Coord {
     let at = row.grid_point().to_lon_lat();
-    [at.lon(), at.lat()]
+    Coord::from((at.lon(), at.lat()))
 }

@@ -1,5 +1,7 @@
 //! Our engine.
 
+use std::ops::Deref;
+
 use rayon::prelude::*;
 use tilesight_query::{Dataset, FeatureQuery, GroupBy, ImageQuery, Place, SequenceQuery};
 use tilesight_tile::Bbox;
@@ -7,16 +9,28 @@ use tilesight_tile::Bbox;
 use super::{Engine, MadeWorld, Question};
 
 /// A dataset of ours.
-pub struct Tilesight(Dataset);
+pub struct Tilesight<D>(D);
 
-impl Tilesight {
+impl Tilesight<Box<Dataset>> {
     /// Indexes a world.
     pub fn new(world: &MadeWorld) -> Self {
-        Self(world.dataset())
+        Self(Box::new(world.dataset()))
     }
 }
 
-impl Engine for Tilesight {
+impl<D: Deref<Target = Dataset>> Tilesight<D> {
+    /// Asks a dataset that is there already.
+    pub const fn of(data: D) -> Self {
+        Self(data)
+    }
+
+    /// What it asks.
+    pub fn data(&self) -> &Dataset {
+        &self.0
+    }
+}
+
+impl<D: Deref<Target = Dataset> + Sync> Engine for Tilesight<D> {
     fn name(&self) -> &'static str {
         "tilesight"
     }
@@ -52,6 +66,7 @@ impl Engine for Tilesight {
     fn sequences(&self, bbox: &Bbox) -> Option<Vec<&str>> {
         let query = SequenceQuery {
             place: Place::Bbox(*bbox),
+            allow_partial: true,
             ..SequenceQuery::default()
         };
         let found = self.0.sequences(&query).ok()?;

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use tilesight_generate::{FeatureKind, FeatureRow, ImageRow, Plan, SequenceId, World};
+use tilesight_generate::{
+    Block, FeatureKind, FeatureRow, ImageRow, Plan, Positions, SequenceId, World,
+};
 use tilesight_query::build::{self, Holding, Part};
 use tilesight_query::{Dataset, Tileset};
 use tilesight_tile::{Bbox, GridPoint, LonLat, TileId};
@@ -33,8 +35,10 @@ pub trait Row: Copy + Send + Sync + 'static {
 /// An image as rivals store it, with the attributes that questions ask for.
 #[derive(Debug, Clone, Copy)]
 pub struct Image {
-    point: GridPoint,
-    id: i64,
+    /// Where it was taken.
+    pub point: GridPoint,
+    /// Its id.
+    pub id: i64,
     /// Milliseconds since 1970; 0 where unknown.
     pub captured_at_ms: i64,
     /// Not a number where unknown.
@@ -67,35 +71,42 @@ impl MadeWorld {
     ///
     /// When there are more images than the generator makes.
     pub fn new(images: u64) -> Self {
-        let centre = LonLat::new(24.94, 60.17).expect("Helsinki is on the globe");
-        let plan = Plan {
-            seed: 7,
-            images,
-            centre,
-            side_tiles: None,
-        };
-        let world = World::new(&plan).expect("the world fits around Helsinki");
-        let mut made = Self {
-            images: Vec::new(),
-            features: Vec::new(),
-            tiles: Vec::new(),
-            values: Vec::new(),
-        };
-        for block in world.blocks() {
-            for tile in block.tiles() {
-                let first = made.images.len();
-                made.images.extend(tile.rows());
-                made.tiles.push((tile.id(), first..made.images.len()));
-                for kind in [FeatureKind::Point, FeatureKind::TrafficSign] {
-                    let features = world.features(tile.id(), kind);
-                    made.features
-                        .extend(features.into_iter().map(|feature| (kind, feature)));
-                }
+        let world = plan_world(images);
+        let mut made = Self::of_images(&world);
+        for tile in made.tiles.iter().map(|(tile, _)| *tile) {
+            for kind in [FeatureKind::Point, FeatureKind::TrafficSign] {
+                let features = world.features(tile, kind);
+                made.features
+                    .extend(features.into_iter().map(|feature| (kind, feature)));
             }
         }
         made.values = made.features.iter().map(|(_, row)| row.value).collect();
         made.values.sort_unstable();
         made.values.dedup();
+        made
+    }
+
+    /// Makes the images of a world, and no map features.
+    pub fn of_images(world: &World) -> Self {
+        let mut made = Self {
+            images: Vec::with_capacity(world.image_count() as usize),
+            features: Vec::new(),
+            tiles: Vec::new(),
+            values: Vec::new(),
+        };
+        let numbers: Vec<u32> = (0..world.block_count()).collect();
+        // A few blocks at a time, for each has rows of its neighbours too.
+        for numbers in numbers.chunks(4 * rayon::current_num_threads()) {
+            let blocks: Vec<Block> = numbers
+                .par_iter()
+                .map(|&number| world.block(number, Positions::Recorded))
+                .collect();
+            for tile in blocks.iter().flat_map(Block::tiles) {
+                let first = made.images.len();
+                made.images.extend(tile.rows());
+                made.tiles.push((tile.id(), first..made.images.len()));
+            }
+        }
         made
     }
 
@@ -178,6 +189,21 @@ impl MadeWorld {
         }
         part
     }
+}
+
+/// Plans the world that all benchmarks ask about, around Helsinki: about 450 images a tile.
+///
+/// # Panics
+///
+/// When there are more images than the generator makes.
+pub fn plan_world(images: u64) -> World {
+    let plan = Plan {
+        seed: 7,
+        images,
+        centre: LonLat::new(24.94, 60.17).expect("Helsinki is on the globe"),
+        side_tiles: None,
+    };
+    World::new(&plan).expect("the world fits around Helsinki")
 }
 
 /// Indexes parts.
