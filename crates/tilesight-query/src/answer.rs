@@ -7,7 +7,7 @@ use std::slice;
 use tilesight_tile::initial_bearing_deg;
 
 use crate::error::Error;
-use crate::index::{RowAt, Sink, Target};
+use crate::index::{RowAt, Sink, Target, bits};
 use crate::storage::Touch;
 
 /// Rows in the order of an answer.
@@ -235,6 +235,20 @@ impl Iterator for Rows<'_> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.left, Some(self.left))
     }
+
+    /// Run by run, which compilers make more of than of rows one by one.
+    fn fold<B, F: FnMut(B, u32) -> B>(self, init: B, mut f: F) -> B {
+        let first = self.first;
+        let bit = |bit: usize| first + bit as u32;
+        let init = bits(self.mask).map(bit).fold(init, &mut f);
+        let init = self.range.fold(init, &mut f);
+        self.runs.fold(init, |init, run| match *run {
+            Run::Range { first, beyond } => (first..beyond).fold(init, &mut f),
+            Run::Block { first, mask } => {
+                bits(mask).fold(init, |init, bit| f(init, first + bit as u32))
+            }
+        })
+    }
 }
 
 impl Sink for RowSet {
@@ -289,6 +303,16 @@ mod tests {
         assert_eq!(sample().iter().collect::<Vec<_>>(), expected);
         assert_eq!(sample().len(), 73);
         assert_eq!(sample().iter().skip(69).size_hint(), (4, Some(4)));
+        for read in 0..74 {
+            let set = sample();
+            let mut rows = set.iter();
+            let first: Vec<u32> = rows.by_ref().take(read).collect();
+            let folded = rows.fold(first, |mut all, row| {
+                all.push(row);
+                all
+            });
+            assert_eq!(folded, expected, "one by one, then at once");
+        }
         assert_eq!(sample().runs.len(), 2, "ranges that meet are one");
     }
 

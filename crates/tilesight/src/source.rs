@@ -187,17 +187,17 @@ fn decode_into(
     for batch in indices.chunks(tiles_a_part * threads * PARTS_AT_A_TIME) {
         let (next, added) = rayon::join(
             || decode_all(store, batch, tiles_a_part, tick),
-            || add_all(builder, std::mem::take(&mut decoded)),
+            || add_all(builder, &decoded),
         );
         added?;
         decoded = next.0;
         outcomes.extend(next.1);
     }
-    add_all(builder, decoded)?;
+    add_all(builder, &decoded)?;
     Ok(outcomes)
 }
 
-fn add_all(builder: &mut Builder, parts: Vec<Part>) -> Result<(), Error> {
+fn add_all(builder: &mut Builder, parts: &[Part]) -> Result<(), Error> {
     parts
         .iter()
         .try_for_each(|part| builder.add(part))

@@ -17,7 +17,7 @@ pub(crate) use rank::{RowAt, rank, rank_within};
 pub(crate) use search::{Anywhere, Match, RowFilter, Shape, Sink, bits, mask_of, search};
 pub(crate) use sight::{Sight, offset_deg};
 pub(crate) use target::{Radius, Target};
-pub(crate) use tree::{BoxArray, BoxGroup, NodesWriter, PackedTree, Summary, Verdicts, union_box};
+pub(crate) use tree::{BoxGroup, NodesWriter, PackedTree, Summary, Verdicts, union_box};
 
 /// Rows in a leaf: one bit each in a 64-bit mask.
 pub(crate) const LEAF_ROWS: usize = 64;

@@ -88,6 +88,7 @@ fn nearest_on_plane<S: Summary>(
         cutoff,
         enough: k,
         found: Vec::with_capacity(2 * LEAF_ROWS),
+        crowd: None,
     };
     descend(tree, target, &mut nearest)?;
     // What lies beyond the cutoff was never looked at: all is well if it is the answer's own.
@@ -236,6 +237,8 @@ struct NearestOnPlane<'a, F> {
     enough: usize,
     /// Squared planar distances by their bits, which order as the floats do, and rows.
     found: Vec<(u64, u32)>,
+    /// A position that has as many rows as are asked for, and the last of their ids.
+    crowd: Option<(GridPoint, i64)>,
 }
 
 impl<S, F: RowFilter<S>> Nearest<S> for NearestOnPlane<'_, F> {
@@ -256,7 +259,13 @@ impl<S, F: RowFilter<S>> Nearest<S> for NearestOnPlane<'_, F> {
         if near != 0 {
             near &= self.filter.mask(rows.clone());
         }
-        let found = bits(near).map(|i| (planar(i).to_bits(), (rows.start + i) as u32));
+        let (points, crowd) = (self.points, self.crowd);
+        let is_open = |row: u32| {
+            crowd.is_none_or(|(at, last)| points.ids[row as usize] <= last || points.at(row) != at)
+        };
+        let found = bits(near)
+            .map(|i| (planar(i).to_bits(), (rows.start + i) as u32))
+            .filter(|&(_, row)| is_open(row));
         self.found.extend(found);
         if self.found.len() >= self.enough {
             self.lower_cutoff();
@@ -268,14 +277,32 @@ impl<S, F: RowFilter<S>> Nearest<S> for NearestOnPlane<'_, F> {
 impl<F> NearestOnPlane<'_, F> {
     /// Drops rows that cannot be among the nearest.
     fn lower_cutoff(&mut self) {
-        let (_, &mut (kth, _), _) = self.found.select_nth_unstable(self.k - 1);
+        let (_, &mut (kth, row), _) = self.found.select_nth_unstable(self.k - 1);
         let reach_m = self.target.reach_m(f64::from_bits(kth));
         let cutoff = self.target.outside_squared_roughly(reach_m);
         self.cutoff = self.cutoff.min(cutoff);
         self.found
             .retain(|&(planar, _)| planar <= self.cutoff.to_bits());
+        if self.found.len() > self.k {
+            self.thin(self.points.at(row));
+        }
         // Where more rows are as near as the last one, not one by one.
         self.enough = self.found.len() + self.found.len() / 8 + 1;
+    }
+
+    /// Of thousands of rows in one place only those of the least ids can be among the nearest.
+    fn thin(&mut self, at: GridPoint) {
+        let points = self.points;
+        let id = |row: u32| points.ids[row as usize];
+        let there = self.found.iter().filter(|&&(_, row)| points.at(row) == at);
+        let mut ids: Vec<i64> = there.map(|&(_, row)| id(row)).collect();
+        if ids.len() < self.k {
+            return;
+        }
+        let (_, &mut last, _) = ids.select_nth_unstable(self.k - 1);
+        self.found
+            .retain(|&(_, row)| id(row) <= last || points.at(row) != at);
+        self.crowd = Some((at, last));
     }
 }
 

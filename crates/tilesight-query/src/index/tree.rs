@@ -352,43 +352,6 @@ impl BoxGroup<'_> {
     }
 }
 
-/// Up to sixteen boxes that lie in no tree; the rest meet nothing.
-pub(crate) struct BoxArray {
-    min_x: [u32; FANOUT],
-    min_y: [u32; FANOUT],
-    max_x: [u32; FANOUT],
-    max_y: [u32; FANOUT],
-}
-
-impl BoxArray {
-    /// Takes the first sixteen boxes.
-    pub(crate) fn of(boxes: impl Iterator<Item = GridBox>) -> Self {
-        let (most, least) = ([u32::MAX; FANOUT], [0; FANOUT]);
-        let mut array = Self {
-            min_x: most,
-            min_y: most,
-            max_x: least,
-            max_y: least,
-        };
-        for (i, bounds) in boxes.take(FANOUT).enumerate() {
-            array.min_x[i] = bounds.min_x;
-            array.min_y[i] = bounds.min_y;
-            array.max_x[i] = bounds.max_x;
-            array.max_y[i] = bounds.max_y;
-        }
-        array
-    }
-
-    pub(crate) const fn group(&self) -> BoxGroup<'_> {
-        BoxGroup {
-            min_x: &self.min_x,
-            min_y: &self.min_y,
-            max_x: &self.max_x,
-            max_y: &self.max_y,
-        }
-    }
-}
-
 impl Verdicts {
     /// Nothing met.
     pub(crate) const NONE: Self = Self {

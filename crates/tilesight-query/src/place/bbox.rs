@@ -5,6 +5,7 @@ use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat};
 use crate::index::{BoxGroup, FANOUT, Shape, Verdicts, mask_of};
 
 /// The exact ranges of columns and rows of a box: one, or two across the antimeridian, or none.
+#[derive(Clone)]
 pub(crate) struct BoxShape {
     /// The first `count` are it.
     boxes: [GridBox; 2],
@@ -43,6 +44,24 @@ impl BoxShape {
         Self::of(boxes.into_iter().flatten())
     }
 
+    /// The positions within two units of those of this box, which those within one unit of the
+    /// box in degrees are among; nothing where there are none in it, or it touches an edge of the
+    /// world, where degrees decide.
+    pub(super) fn widened(&self) -> Option<Self> {
+        let wider = |b: &GridBox| {
+            Some(GridBox {
+                min_x: b.min_x.checked_sub(2)?,
+                min_y: b.min_y.checked_sub(2)?,
+                max_x: b.max_x.checked_add(2)?,
+                max_y: b.max_y.checked_add(2)?,
+            })
+        };
+        match self.boxes() {
+            [only] => Some(Self::of([wider(only)?].into_iter())),
+            _ => None,
+        }
+    }
+
     /// The ranges, the western one first.
     pub(crate) fn boxes(&self) -> &[GridBox] {
         &self.boxes[..self.count]
@@ -59,6 +78,11 @@ impl BoxShape {
 
     pub(crate) fn contains(&self, point: GridPoint) -> bool {
         self.boxes().iter().any(|b| b.contains(point))
+    }
+
+    /// Tells whether all positions of a box are in one of the ranges.
+    pub(super) fn covers(&self, other: &GridBox) -> bool {
+        self.boxes().iter().any(|b| b.covers(other))
     }
 
     /// Tells whether a box shares a position with this one.

@@ -1,6 +1,6 @@
 //! Circles as shapes.
 
-use tilesight_tile::{GridBox, GridPoint};
+use tilesight_tile::{GridBox, GridPoint, Relation};
 
 use super::BoxShape;
 use crate::index::{BoxGroup, Radius, Shape, Target, Verdicts, bits, mask_of};
@@ -38,6 +38,17 @@ impl<'a> Circle<'a> {
         self.radius.holds(self.target, point)
     }
 
+    /// Judges a box.
+    pub(super) fn relate(&self, bounds: &GridBox) -> Relation {
+        if self.target.planar_squared_to(bounds) > self.outside || !self.may_meet(bounds) {
+            Relation::Outside
+        } else if self.target.planar_squared_across(bounds) <= self.inside {
+            Relation::Inside
+        } else {
+            Relation::Crossing
+        }
+    }
+
     /// Tells whether a box may meet a circle that reaches so near a pole, or so far, that the
     /// plane does not decide. The boxes that fill up a group of nodes are inside out, and meet
     /// nothing.
@@ -52,10 +63,9 @@ impl Shape for Circle<'_> {
         let mut verdicts = Verdicts::NONE;
         for i in bits(u64::from(self.around.classify(nodes).meets)) {
             let bounds = nodes.get(i);
-            let meets = self.target.planar_squared_to(&bounds) <= self.outside;
-            let inside = self.target.planar_squared_across(&bounds) <= self.inside;
-            verdicts.meets |= u16::from(meets && self.may_meet(&bounds)) << i;
-            verdicts.inside |= u16::from(inside) << i;
+            let relation = self.relate(&bounds);
+            verdicts.meets |= u16::from(relation != Relation::Outside) << i;
+            verdicts.inside |= u16::from(relation == Relation::Inside) << i;
         }
         verdicts
     }

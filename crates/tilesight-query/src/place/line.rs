@@ -1,6 +1,6 @@
 //! Places as they meet lines. Lines, like the edges of regions, are straight in degrees.
 
-use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat, haversine_m};
+use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat, Relation, haversine_m};
 
 use super::{BoxShape, Circle, RegionShape};
 use crate::index::{BoxGroup, FANOUT, Shape, Target, Verdicts};
@@ -9,6 +9,9 @@ use crate::index::{BoxGroup, FANOUT, Shape, Target, Verdicts};
 pub(crate) trait LineShape {
     /// Judges the boxes around sixteen lines: what lies inside meets the place.
     fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts;
+
+    /// Judges the box around one line.
+    fn relate(&self, bounds: &GridBox) -> Relation;
 
     /// Tells whether a position lies in the place.
     fn contains(&self, point: GridPoint) -> bool;
@@ -22,16 +25,17 @@ pub(crate) trait LineShape {
 pub(crate) struct LineBox {
     bbox: Bbox,
     shape: BoxShape,
-    /// Every position within a unit of the box.
+    /// Every position within a unit of the box, and a few more.
     around: BoxShape,
 }
 
 impl LineBox {
-    pub(crate) fn new(bbox: &Bbox) -> Self {
+    /// Of a box and its positions on the grid.
+    pub(crate) fn new(bbox: &Bbox, shape: &BoxShape) -> Self {
         Self {
             bbox: *bbox,
-            shape: BoxShape::new(bbox),
-            around: BoxShape::around(bbox),
+            shape: shape.clone(),
+            around: shape.widened().unwrap_or_else(|| BoxShape::around(bbox)),
         }
     }
 }
@@ -42,6 +46,16 @@ impl LineShape for LineBox {
         Verdicts {
             meets: self.around.classify(boxes).meets,
             inside,
+        }
+    }
+
+    fn relate(&self, bounds: &GridBox) -> Relation {
+        if !self.around.intersects(bounds) {
+            Relation::Outside
+        } else if self.shape.covers(bounds) {
+            Relation::Inside
+        } else {
+            Relation::Crossing
         }
     }
 
@@ -63,6 +77,13 @@ impl LineShape for RegionShape {
             verdicts.meets |= u16::from(meets) << i;
         }
         verdicts
+    }
+
+    fn relate(&self, bounds: &GridBox) -> Relation {
+        match self.0.relate(bounds) {
+            Relation::Outside if self.0.meets_box(bounds) => Relation::Crossing,
+            relation => relation,
+        }
     }
 
     fn contains(&self, point: GridPoint) -> bool {
@@ -97,6 +118,10 @@ impl<'a> LineCircle<'a> {
 impl LineShape for LineCircle<'_> {
     fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts {
         self.circle.classify(boxes)
+    }
+
+    fn relate(&self, bounds: &GridBox) -> Relation {
+        self.circle.relate(bounds)
     }
 
     fn contains(&self, point: GridPoint) -> bool {
@@ -195,7 +220,7 @@ mod tests {
             let at = |(dx, dy): (i32, i32)| GridPoint {
                 x: corner.x.wrapping_add_signed(dx), y: corner.y.wrapping_add_signed(dy),
             };
-            prop_assert_eq!(LineBox::new(&bbox).meets_segment(at(a), at(b)), bbox.meets_segment(at(a), at(b)));
+            prop_assert_eq!(LineBox::new(&bbox, &BoxShape::new(&bbox)).meets_segment(at(a), at(b)), bbox.meets_segment(at(a), at(b)));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use tilesight_tile::{GridPoint, LonLat};
+use tilesight_tile::{GridPoint, LonLat, Relation};
 
 use super::Sequences;
 use super::chunk::Chunks;
@@ -12,7 +12,7 @@ use crate::dataset::{Dataset, partial};
 use crate::error::{Error, NotHeld};
 use crate::filter::{ImageFilter, Properties};
 use crate::images::{Images, UNKNOWN_MS, kind_of};
-use crate::index::{BoxArray, FANOUT, Target, bits, nearest_entries};
+use crate::index::{FANOUT, Target, bits, nearest_entries};
 use crate::place::{LineBox, LineCircle, LineShape, PreparedPlace, distance_to_segment_m};
 use crate::query::SequenceQuery;
 use crate::rows::{Image, Sequence};
@@ -85,7 +85,9 @@ impl Dataset {
         };
         Ok(match place {
             PreparedPlace::Everywhere => listed(search.everywhere()?),
-            PreparedPlace::Bbox { bbox, .. } => listed(search.meeting(&LineBox::new(bbox))?),
+            PreparedPlace::Bbox { bbox, shape } => {
+                listed(search.meeting(&LineBox::new(bbox, shape))?)
+            }
             PreparedPlace::Region { shape, .. } => listed(search.meeting(shape)?),
             PreparedPlace::Circle {
                 half_fov_deg: Some(_),
@@ -314,19 +316,15 @@ fn meets_chunk(
     meets: impl Fn(usize) -> Result<bool, Error>,
 ) -> Result<bool, Error> {
     chunks.touch_boxes(range.clone())?;
-    for first in range.clone().step_by(FANOUT) {
-        let boxes = BoxArray::of((first..range.end).map(|chunk| chunks.bounds(chunk)));
-        let verdicts = shape.classify(&boxes.group());
-        let there = (1u64 << (range.end - first).min(FANOUT)) - 1;
-        let meeting = u64::from(verdicts.meets) & there;
-        if meeting & u64::from(verdicts.inside) != 0 {
-            return Ok(true);
-        }
-        for i in bits(meeting) {
-            let chunk = first + i;
-            chunks.touch(chunk..chunk + 1)?;
-            if meets(chunk)? {
-                return Ok(true);
+    for chunk in range {
+        match shape.relate(&chunks.bounds(chunk)) {
+            Relation::Outside => {}
+            Relation::Inside => return Ok(true),
+            Relation::Crossing => {
+                chunks.touch(chunk..chunk + 1)?;
+                if meets(chunk)? {
+                    return Ok(true);
+                }
             }
         }
     }
