@@ -48,12 +48,9 @@ pub(crate) fn run(
     context: &Context<'_>,
     jobs: Vec<Job>,
     on_event: &mut (dyn FnMut(Event) + Send),
-) -> (FetchReport, Option<FetchError>) {
+) -> Result<FetchReport, FetchError> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = match builder.enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return (FetchReport::default(), Some(FetchError::Runtime(error))),
-    };
+    let runtime = builder.enable_all().build().map_err(FetchError::Runtime)?;
     let allowance = Arc::new(Allowance::new(context));
     let admission = {
         let allowance = allowance.clone();
@@ -82,7 +79,7 @@ pub(crate) fn run(
     // Connections end with the runtime, before the store is closed.
     drop(runtime);
     let returned = allowance.give_back().map_err(FetchError::from);
-    (report, ended.and(returned).err())
+    ended.and(returned).map(|()| report)
 }
 
 /// Stores what comes, as much at a time as has come meanwhile.
@@ -358,7 +355,7 @@ fn start_of(day: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(u64::try_from(day).unwrap_or(0) * SECONDS_A_DAY)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What a panic leaves behind is whole: transactions are rolled back.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -136,6 +136,23 @@ impl StoreWriter {
         mean_length(&self.connection, tileset).map_err(Error::write(&self.path))
     }
 
+    /// Reads the stored bytes of a tile; none of one that has none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`] when the store cannot be read.
+    pub fn tile(&self, tileset: &str, id: TileId) -> Result<Option<Vec<u8>>, Error> {
+        let read = || {
+            let Some(row_id) = row_id(&self.connection, tileset, id)? else {
+                return Ok(None);
+            };
+            let sql = "SELECT tile_data FROM tilesight_data WHERE id = ?1";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row([row_id], |row| row.get(0)).optional()
+        };
+        read().map_err(Error::write(&self.path))
+    }
+
     /// Records what became of tiles: of all of them or, with an error, of none.
     ///
     /// # Errors
@@ -388,19 +405,19 @@ fn write_record(transaction: &Transaction, record: &Record) -> rusqlite::Result<
             let etag = etag.as_deref();
             let row_id = write_line(transaction, record, TileState::Stored, None, bytes, etag)?;
             let sql = "INSERT OR REPLACE INTO tilesight_data (id, tile_data) VALUES (?1, ?2)";
-            let mut statement = transaction.prepare(sql)?;
+            let mut statement = transaction.prepare_cached(sql)?;
             statement.execute(params![row_id, bytes]).map(drop)
         }
         Outcome::Empty { reason, etag } => {
             let (reason, etag) = (reason.as_deref(), etag.as_deref());
             let row_id = write_line(transaction, record, TileState::Empty, reason, &[], etag)?;
             let sql = "DELETE FROM tilesight_data WHERE id = ?1";
-            transaction.prepare(sql)?.execute([row_id]).map(drop)
+            transaction.prepare_cached(sql)?.execute([row_id]).map(drop)
         }
         Outcome::Unchanged => {
             let sql = "UPDATE tilesight_ledger SET fetched_at = ?2, tries = ?3 WHERE id = ?1";
             let row_id = row_id(transaction, record.tileset, record.id)?;
-            let mut statement = transaction.prepare(sql)?;
+            let mut statement = transaction.prepare_cached(sql)?;
             statement
                 .execute(params![row_id, record.fetched_at_ms, record.tries])
                 .map(drop)
@@ -440,7 +457,7 @@ fn write_line(
         etag,
     ];
     transaction
-        .prepare(sql)?
+        .prepare_cached(sql)?
         .query_row(values, |row| row.get(0))
 }
 
@@ -466,14 +483,14 @@ fn write_failure(
         state.name(),
         reason,
     ];
-    transaction.prepare(sql)?.execute(values).map(drop)
+    transaction.prepare_cached(sql)?.execute(values).map(drop)
 }
 
 fn row_id(connection: &Connection, tileset: &str, id: TileId) -> rusqlite::Result<Option<i64>> {
     let sql = "SELECT id FROM tilesight_ledger WHERE tileset = ?1 AND zoom_level = ?2 \
                AND tile_column = ?3 AND tile_row = ?4";
     let address = params![tileset, id.z(), id.x(), row_from_south(id)];
-    let mut statement = connection.prepare(sql)?;
+    let mut statement = connection.prepare_cached(sql)?;
     statement.query_row(address, |row| row.get(0)).optional()
 }
 
