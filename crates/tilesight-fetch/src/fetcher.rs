@@ -290,7 +290,12 @@ impl Fetcher {
         })?;
         let mean_length = lock(writer).mean_length(tiles[0].tileset.name())?;
         on_event(Event::Planned(todo.plan(mean_length, &self.options)));
-        let Todo { held, mut jobs, first_pass, .. } = todo;
+        let Todo {
+            held,
+            mut jobs,
+            first_pass,
+            ..
+        } = todo;
         let (mut first, mut left_out) = (FetchReport::default(), 0);
         if self.options.sparse {
             first = self.run(writer, first_pass, on_event)?;
@@ -393,7 +398,12 @@ impl Todo {
         };
         let tiles = tiles.len() as u64;
         let held = tiles - jobs.len() as u64;
-        Ok(Self { tiles, held, jobs, first_pass })
+        Ok(Self {
+            tiles,
+            held,
+            jobs,
+            first_pass,
+        })
     }
 
     fn plan(&self, mean_length: Option<f64>, options: &FetchOptions) -> FetchPlan {
@@ -434,9 +444,8 @@ fn jobs(
 
 /// The shallow tiles that tell which tiles may be left out, as far as they need a request.
 fn jobs_of_first_pass(jobs: &[Job], known: &KnownOf, refresh: Option<Duration>) -> Vec<Job> {
-    let around = |tile: TileKey| {
-        sparse::shallow_around(tile.id).map(move |id| TileKey { id, ..tile })
-    };
+    let around =
+        |tile: TileKey| sparse::shallow_around(tile.id).map(move |id| TileKey { id, ..tile });
     let may_go = jobs.iter().filter(|job| may_be_left_out(job));
     let shallow: BTreeSet<_> = may_go.flat_map(|job| around(job.tile)).collect();
     self::jobs(shallow.into_iter(), known, refresh)

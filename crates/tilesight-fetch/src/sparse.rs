@@ -76,7 +76,8 @@ impl Lines {
 
     /// Whether a tile is worth a request: a line comes near to it, or nobody knows.
     pub(crate) fn may_pass(&self, tile: TileId) -> bool {
-        self.near.contains(&tile) || shallow_around(tile).any(|around| !self.known.contains(&around))
+        self.near.contains(&tile)
+            || shallow_around(tile).any(|around| !self.known.contains(&around))
     }
 
     fn read(&mut self, shallow: TileId, bytes: &[u8]) -> Option<()> {
@@ -87,7 +88,9 @@ impl Lines {
         let layer = tile.layer(LAYER).filter(|_| tile.repeated_names() == 0)?;
         let schema = LayerSchema { keys: &[] };
         let decoded = layer.decode(&schema, frame_of(shallow), &mut self.columns);
-        decoded.ok().filter(|()| self.columns.skipped().count == 0)?;
+        decoded
+            .ok()
+            .filter(|()| self.columns.skipped().count == 0)?;
         let rows = 0..self.columns.len();
         let mut parts = rows.flat_map(|row| self.columns.lines().parts(row));
         parts.try_for_each(|Part { x, y }| {
@@ -232,7 +235,9 @@ mod tests {
     #[test]
     fn surroundings_go_around_the_globe_and_end_at_the_poles() {
         let corner = TileId::new(DATA_ZOOM, 0, 0).unwrap();
-        let around: Vec<_> = shallow_around(corner).map(|tile| tile.to_string()).collect();
+        let around: Vec<_> = shallow_around(corner)
+            .map(|tile| tile.to_string())
+            .collect();
         assert_eq!(around, ["12/4095/0", "12/0/0"]);
         assert_eq!(shallow_around(tile(1, 1)).count(), 1);
         assert_eq!(shallow_around(tile(0, 0)).count(), 4);

@@ -2,22 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/fetching.rs"]
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tempfile::TempDir;
+use support::{Place, fetcher, options};
 use tilesight_fault_server::{Fault, FaultServer};
 use tilesight_fetch::{
-    Event, FetchError, FetchOptions, FetchReport, Fetcher, Manners, TileKey, Tileset, Timeouts,
-    Token, plan,
+    Event, FetchError, FetchOptions, FetchReport, Fetcher, TileKey, Tileset, plan,
 };
 use tilesight_mvt::writer::{LayerWriter, TileWriter, Value};
 use tilesight_store::{Mbtiles, TileState, TileStore};
 use tilesight_tile::TileId;
-
-const CANARY: &str = "MLY|4711|c4n4ry/t0ken+";
 
 /// Tiles of the region: enough that a fifth of them is more than what is in flight.
 const TILES: u32 = 30;
@@ -60,44 +60,8 @@ fn server() -> FaultServer {
     FaultServer::start((0..TILES).map(|n| (path(n), body(n))).collect()).unwrap()
 }
 
-fn options(server: &FaultServer) -> FetchOptions {
-    FetchOptions {
-        manners: Manners {
-            rate: None,
-            clock_speed: 200.0,
-            ..Manners::default()
-        },
-        timeouts: Timeouts {
-            connect: Duration::from_secs(3),
-            head: Duration::from_secs(3),
-            window: Duration::from_millis(1500),
-            min_window_bytes: 64,
-            total: Duration::from_secs(20),
-        },
-        max_body_bytes: 8 << 20,
-        ..FetchOptions::new(Some(server.origin().parse().unwrap())).unwrap()
-    }
-}
-
-fn fetcher(options: FetchOptions) -> Fetcher {
-    Fetcher::new(Token::new(CANARY).unwrap(), options).unwrap()
-}
-
 fn region() -> Vec<TileKey> {
     (0..TILES).map(key).collect()
-}
-
-/// A store in a folder of its own.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn store(&self) -> PathBuf {
-        self.0.path().join("town.mbtiles")
-    }
 }
 
 /// Runs until the region is fetched, as somebody would who heeds the messages.
