@@ -257,6 +257,10 @@ impl Client {
     ) -> Result<(), RequestError> {
         const STALLED: RequestError = RequestError::TooSlow("the answer came too slowly");
         let mut window = (Instant::now(), 0);
+        let announced = response.content_length().unwrap_or(0) as usize;
+        reply
+            .body
+            .reserve_exact(announced.min(limit).min(LARGE_BODY_BYTES));
         loop {
             let chunk = timeout(self.timeouts.window, response.chunk());
             let Some(chunk) = chunk.await.map_err(|_| STALLED)?.map_err(of_http)? else {
