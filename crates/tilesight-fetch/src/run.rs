@@ -204,6 +204,9 @@ impl Run<'_> {
                 TileError::Banned => Err(FetchError::Banned),
                 TileError::Token => Err(FetchError::Token),
                 TileError::Ended => Ok(()),
+                TileError::Request(RequestError::Untrusted(reason)) => {
+                    Err(FetchError::Untrusted(reason))
+                }
                 TileError::NotFound | TileError::Request(RequestError::TooLarge { .. }) => {
                     self.state.borrow_mut().later.push((job, error));
                     Ok(())
@@ -371,8 +374,10 @@ impl Allowance {
     }
 
     fn give_back(&self) -> Result<(), tilesight_store::Error> {
-        let Taken { day, left, .. } = *lock(&self.taken);
-        lock(&self.writer).give_back_requests(day, left)
+        match *lock(&self.taken) {
+            Taken { left: 0, .. } => Ok(()),
+            Taken { day, left, .. } => lock(&self.writer).give_back_requests(day, left),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 use tilesight_tile::TileId;
 
 use crate::ledger::{self, TileState};
-use crate::{Error, mbtiles};
+use crate::{Error, Mbtiles, mbtiles};
 
 /// What the examination of a store found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,6 +65,10 @@ pub fn verify(path: &Path) -> Result<Option<Examination>, Error> {
     }
     if found.structure.is_none() {
         found.structure = examine_structure(&connection);
+    }
+    if found.structure.is_none() {
+        // What other programs need is in order, too.
+        found.structure = Mbtiles::open(path).err().map(|error| error.to_string());
     }
     Ok(Some(found))
 }
@@ -142,7 +146,10 @@ impl Expected {
 }
 
 fn examine_structure(connection: &Connection) -> Option<String> {
-    let check = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    // Unlike the quick check this compares the addresses of tiles with their index.
+    let check = connection.query_row("PRAGMA integrity_check(1)", [], |row| {
+        row.get::<_, String>(0)
+    });
     match check {
         Ok(verdict) if verdict == "ok" => None,
         Ok(verdict) => Some(verdict),

@@ -25,7 +25,7 @@ pub fn options(server: &FaultServer) -> FetchOptions {
             min_window_bytes: 64,
             total: Duration::from_secs(20),
         },
-        max_body_bytes: 8 << 20,
+        max_body_bytes: 2 << 20,
         ..FetchOptions::new(Some(server.origin().parse().unwrap())).unwrap()
     }
 }
