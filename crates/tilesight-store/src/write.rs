@@ -239,9 +239,7 @@ impl StoreWriter {
             self.connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], ignore)?;
             // A program that reads the archive at this moment keeps its journal; so be it.
-            let _ = self
-                .connection
-                .query_row("PRAGMA journal_mode = DELETE", [], ignore);
+            let _ = set_journal_mode(&self.connection, "MEMORY");
             Ok(())
         };
         close().map_err(Error::write(&self.path))
@@ -378,10 +376,21 @@ fn is_missing_or_empty(path: &Path) -> bool {
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    if mode != "wal" {
+        set_journal_mode(&connection, "MEMORY")?;
+    }
     // Appends to a journal beside the archive; a reader sees whole transactions throughout.
-    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    set_journal_mode(&connection, "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(connection)
+}
+
+/// Sets the journal mode. To and from `WAL` it goes by way of `MEMORY`: a file that undoes the change
+/// of mode would, after a kill, keep readers out until somebody writes. The change is within one
+/// sector and needs none.
+fn set_journal_mode(connection: &Connection, mode: &str) -> rusqlite::Result<()> {
+    connection.query_row(&format!("PRAGMA journal_mode = {mode}"), [], |_| Ok(()))
 }
 
 fn create_tables(transaction: &Transaction, about: &About<'_>) -> rusqlite::Result<()> {

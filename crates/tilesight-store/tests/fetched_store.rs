@@ -355,8 +355,11 @@ fn shrink(path: &Path) {
 
 type Tile = (Option<&'static str>, TileId);
 
-/// What is known of tiles: bytes, emptiness, failure.
-fn known(path: &Path) -> Result<(Vec<(Tile, Vec<u8>)>, Vec<Tile>, Vec<Tile>), Error> {
+/// Tiles with their bytes, empty ones, and those that failed.
+type Everything = (Vec<(Tile, Vec<u8>)>, Vec<Tile>, Vec<Tile>);
+
+/// Reads what is known of tiles.
+fn known(path: &Path) -> Result<Everything, Error> {
     let store = Mbtiles::open_with_ledger(path, TILESETS)?;
     let tile = |tile: &StoredTile| (tile.tileset, tile.id);
     let mut held = Vec::new();
