@@ -250,7 +250,7 @@ mod tests {
             line in prop::collection::vec((0_i32..=4095, 0_i32..=4095), 2..6)
         ) {
             prop_assume!(line.windows(2).all(|pair| pair[0] != pair[1]));
-            let lines = lines(&drawn(&[line.clone()]));
+            let lines = lines(&drawn(std::slice::from_ref(&line)));
             for pair in line.windows(2) {
                 let ((x, y), (to_x, to_y)) = (pair[0], pair[1]);
                 for step in 0..=4096 {

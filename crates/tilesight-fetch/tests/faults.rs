@@ -384,7 +384,7 @@ fn a_token_that_expires_in_the_middle_ends_the_run_and_the_next_one_goes_on() {
     );
     let renewed = Fetcher::new(Token::new(RENEWED).unwrap(), options(&server)).unwrap();
     let report = renewed.fetch(&place.store(), &region(), |event| {
-        said.push(format!("{event:?}"))
+        said.push(format!("{event:?}"));
     });
     let report = report.unwrap();
     assert!(report.held >= 10, "{report:?}");
@@ -587,7 +587,8 @@ fn a_fetch_whose_journal_ends_anywhere_goes_on_from_there() {
     });
     fetched.unwrap();
     let (archive, journal) = left;
-    let cuts = (0..=journal.len()).filter(|cut| (cut.max(&HEADER) - HEADER) % FRAME % 2060 == 0);
+    let within = |cut: &usize| (cut.max(&HEADER) - HEADER) % FRAME;
+    let cuts = (0..=journal.len()).filter(|cut| within(cut).is_multiple_of(FRAME / 2));
     let cuts = Mutex::new(cuts);
     let most_held = Mutex::new(0);
     let work = || {
