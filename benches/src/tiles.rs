@@ -55,7 +55,12 @@ pub fn all() -> Vec<NamedTile> {
 
 /// A tile of `count` images, about as real ones are.
 pub fn made(count: u64) -> Vec<u8> {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    made_from(0x9e37_79b9_7f4a_7c15, count)
+}
+
+/// One of as many tiles of `count` images as there are seeds but 0.
+pub fn made_from(seed: u64, count: u64) -> Vec<u8> {
+    let mut random = Random(seed);
     let mut layer = LayerWriter::new("image");
     let mut sequence = String::new();
     let (mut captured_at, mut creator, mut organization, mut is_pano) = (0, 0, None, false);

@@ -14,6 +14,9 @@ use crate::http::{head, respond, send};
 /// How long a stall lasts, longer than any client waits.
 const STALL: Duration = Duration::from_secs(20);
 
+/// Where redirects lead unless another place is set.
+const LOGIN: &str = "http://127.0.0.2:9/login";
+
 /// Length that the bomb inflates to.
 const BOMB_BYTES: usize = 1 << 30;
 
@@ -143,13 +146,19 @@ impl Fault {
         Self::TokenAsJson,
     ];
 
-    /// Plays the fault to a client that asked for `body`; tells whether the connection goes on.
+    /// Plays the fault to a client that asked for `body`, redirects leading to `login`; tells whether
+    /// the connection goes on.
     ///
     /// # Errors
     ///
     /// When the client has gone away.
-    pub(crate) fn play(self, stream: &TcpStream, body: &[u8]) -> io::Result<bool> {
-        if let Some((status, headers, content)) = self.whole_answer() {
+    pub(crate) fn play(
+        self,
+        stream: &TcpStream,
+        body: &[u8],
+        login: Option<&str>,
+    ) -> io::Result<bool> {
+        if let Some((status, headers, content)) = self.whole_answer(login) {
             let headers: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
             respond(stream, status, &headers, &content)?;
             return Ok(true);
@@ -159,14 +168,14 @@ impl Fault {
     }
 
     /// Answers that are whole as HTTP has it.
-    fn whole_answer(self) -> Option<WholeAnswer> {
+    fn whole_answer(self, login: Option<&str>) -> Option<WholeAnswer> {
         const LIMIT: &str = "429 Too Many Requests";
         const BAD: &str = "400 Bad Request";
         const OK: &str = "200 OK";
         let html = || vec![("Content-Type", "text/html; charset=utf-8".to_owned())];
         let json = || vec![("Content-Type", "application/json".to_owned())];
         let after = |wait: &str| vec![("Retry-After", wait.to_owned())];
-        let to = || vec![("Location", "http://127.0.0.2:9/login".to_owned())];
+        let to = || vec![("Location", login.unwrap_or(LOGIN).to_owned())];
         let page = || b"<!DOCTYPE html><title>Log in</title>".to_vec();
         Some(match self {
             Self::LimitInSeconds => (LIMIT, after("2"), Vec::new()),

@@ -64,15 +64,14 @@ pub(crate) fn answer(
     let Some(body) = body else {
         return respond(stream, "404 Not Found", &[], b"");
     };
-    let etag = etag(body);
-    if sends_etags && known_version == Some(etag.as_str()) {
-        return respond(stream, "304 Not Modified", &[("ETag", &etag)], b"");
+    let etag = sends_etags.then(|| etag(body));
+    let headers: Vec<_> = etag.iter().map(|etag| ("ETag", etag.as_str())).collect();
+    if etag.is_some() && known_version == etag.as_deref() {
+        return respond(stream, "304 Not Modified", &headers, b"");
     }
-    let headers = [("ETag", etag.as_str())];
-    let headers = if sends_etags { &headers[..] } else { &[] };
     match body {
-        [] => respond(stream, "204 No Content", headers, b""),
-        body => respond(stream, "200 OK", headers, body),
+        [] => respond(stream, "204 No Content", &headers, b""),
+        body => respond(stream, "200 OK", &headers, body),
     }
 }
 

@@ -34,6 +34,10 @@ struct Shared {
     faults: Mutex<BTreeMap<String, VecDeque<Fault>>>,
     requests: Mutex<Vec<Request>>,
     faults_met: AtomicU64,
+    /// The token that is accepted; any where none is set.
+    token: Mutex<Option<String>>,
+    /// Where redirects lead.
+    login: Mutex<Option<String>>,
     sends_etags: AtomicBool,
     is_over: AtomicBool,
 }
@@ -77,6 +81,16 @@ impl FaultServer {
         self.shared.sends_etags.store(true, Ordering::Relaxed);
     }
 
+    /// Accepts this token alone from now on, as it stands in queries: all others have expired.
+    pub fn accept_only(&self, token: &str) {
+        *lock(&self.shared.token) = Some(token.to_owned());
+    }
+
+    /// Lets redirects lead to another origin.
+    pub fn redirect_to(&self, origin: &str) {
+        *lock(&self.shared.login) = Some(format!("{origin}/login"));
+    }
+
     /// The requests that came so far.
     pub fn requests(&self) -> Vec<Request> {
         lock(&self.shared.requests).clone()
@@ -93,6 +107,18 @@ impl Drop for FaultServer {
         self.shared.is_over.store(true, Ordering::Relaxed);
         // Wakes the thread that accepts.
         let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl Shared {
+    fn fault_of(&self, request: &Request) -> Option<Fault> {
+        let accepted = lock(&self.token).clone();
+        let is_accepted = accepted.is_none_or(|token| request.query.ends_with(&token));
+        if !is_accepted {
+            return Some(Fault::TokenAsJson);
+        }
+        let mut faults = lock(&self.faults);
+        faults.get_mut(&request.path)?.pop_front()
     }
 }
 
@@ -114,15 +140,18 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     let mut reader = io::BufReader::new(stream);
     while let Some(request) = http::read_request(&mut reader)? {
         let path = request.path.clone();
+        let fault = shared.fault_of(&request);
         let known_version = request.header("if-none-match").map(str::to_owned);
         lock(&shared.requests).push(request);
         let body = lock(&shared.bodies).get(&path).cloned();
-        let fault = lock(&shared.faults)
-            .get_mut(&path)
-            .and_then(VecDeque::pop_front);
         if let Some(fault) = fault {
             shared.faults_met.fetch_add(1, Ordering::Relaxed);
-            if !fault.play(stream, body.as_deref().unwrap_or_default())? {
+            let login = lock(&shared.login).clone();
+            if !fault.play(
+                stream,
+                body.as_deref().unwrap_or_default(),
+                login.as_deref(),
+            )? {
                 return Ok(());
             }
             continue;

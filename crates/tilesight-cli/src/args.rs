@@ -46,7 +46,8 @@ pub(crate) enum Command {
 Examples:
   tilesight fetch --bbox 24.92,60.16,24.95,60.18 -o town.mbtiles --dry-run
   tilesight fetch --aoi district.geojson --tileset images,signs -o district.mbtiles
-  tilesight fetch --aoi district.geojson --refresh 30d -o district.mbtiles")]
+  tilesight fetch --aoi district.geojson --refresh 30d -o district.mbtiles
+  tilesight fetch --aoi country.geojson --sparse --yes -o country.mbtiles")]
     Fetch(Fetch),
     /// Compare a store or a dataset file with what was stored
     #[command(after_help = "\
@@ -146,6 +147,17 @@ pub(crate) struct Fetch {
     #[arg(long, value_name = "AGE", value_parser = age)]
     pub(crate) refresh: Option<Duration>,
 
+    /// Leave out tiles that no line of a sequence comes near to
+    ///
+    /// A first pass over tiles of zoom 12, a sixteenth as many, tells where lines are; how many
+    /// requests that saved is said at the end. It is for wide regions with few roads. Lines do not
+    /// tell everything: an image that is alone, or a sequence taken on one spot, makes none. So what
+    /// is left out does not count as empty, nor as held: questions that touch it say so, and are
+    /// answered with --partial. The same command without --sparse fetches the rest. Points and
+    /// signs have no lines and are fetched whole.
+    #[arg(long)]
+    pub(crate) sparse: bool,
+
     /// Say what there is to fetch and how long it takes, and fetch nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -159,6 +171,11 @@ pub(crate) struct Fetch {
     pub(crate) jobs: usize,
 
     /// Requests a day (UTC) into this store
+    ///
+    /// The count is kept in the store and goes where the store goes. The service counts for each
+    /// token: who fills several stores with one token on one day shares the limit out among them.
+    /// Where the service itself says that its limit is reached, the run pauses or ends all the
+    /// same.
     #[arg(long, value_name = "N", default_value_t = FetchOptions::DAILY_LIMIT, help_heading = "Service")]
     pub(crate) daily_limit: u64,
 

@@ -59,9 +59,26 @@ fn tiles(typed: &args::Fetch) -> Result<Vec<TileKey>, Failure> {
             "{word} have no tiles of zoom {zoom}: --zoom 14"
         )));
     }
+    if typed.sparse {
+        check_sparse(&tilesets, typed.zoom)?;
+    }
     let ids = cover(typed)?;
     let of_tileset = |tileset| ids.iter().map(move |id| TileKey { tileset, id });
     Ok(tilesets.into_iter().flat_map(of_tileset).collect())
+}
+
+/// Refuses what would be fetched whole all the same.
+fn check_sparse(tilesets: &[Tileset], zoom: u8) -> Result<(), Failure> {
+    let has_lines = |tileset: &Tileset| tileset.has_zoom(Tileset::DATA_ZOOM - 1);
+    if zoom != Tileset::DATA_ZOOM {
+        let message = format!("--sparse leaves out tiles of zoom 14, and these are of {zoom}");
+        return Err(Failure::usage(message));
+    }
+    if !tilesets.iter().any(has_lines) {
+        let message = "points and signs have no lines to go by: fetch them without --sparse";
+        return Err(Failure::usage(message));
+    }
+    Ok(())
 }
 
 fn cover(typed: &args::Fetch) -> Result<TileRows, Failure> {
@@ -88,6 +105,7 @@ fn options(typed: &args::Fetch) -> Result<FetchOptions, Failure> {
         },
         daily_limit: typed.daily_limit,
         refresh: typed.refresh,
+        sparse: typed.sparse,
         ..defaults
     })
 }
@@ -103,8 +121,13 @@ const fn tileset(word: args::Tileset) -> Tileset {
 
 fn print_plan(plan: &FetchPlan, options: &FetchOptions) -> Result<(), Failure> {
     let days = plan.requests().div_ceil(options.daily_limit.max(1));
+    let first_pass = if options.sparse {
+        format!(" at most, {} of them for the first pass", plan.first_pass)
+    } else {
+        String::new()
+    };
     let text = format!(
-        "tiles      {}\nheld       {}\nrequests   {} (of {} a day: {days} days)\n\
+        "tiles      {}\nheld       {}\nrequests   {}{first_pass} (of {} a day: {days} days)\n\
          bytes      about {} MB\ntime       {}\n",
         plan.tiles,
         plan.held,
@@ -125,6 +148,9 @@ fn duration(time: Option<Duration>) -> String {
         _ => format!("about {hours} h {minutes} min"),
     }
 }
+
+/// Most tiles that are named when they could not be fetched.
+const MAX_NAMED: usize = 20;
 
 /// What is told while tiles come.
 struct Progress<'a> {
@@ -147,6 +173,10 @@ impl<'a> Progress<'a> {
     fn follow(&mut self, event: Event) {
         match event {
             Event::Planned(plan) => self.bar.set_length(plan.requests()),
+            Event::LeftOut { tiles } => {
+                let length = self.bar.length().unwrap_or(0);
+                self.bar.set_length(length.saturating_sub(tiles));
+            }
             Event::Setback { tile, reason } => {
                 let tell = || self.voice.tell(format_args!("{tile}: {reason}"));
                 self.bar.suspend(tell);
@@ -179,6 +209,8 @@ fn conclude(report: &FetchReport, voice: Voice) -> Result<(), Failure> {
         unchanged,
         empty,
         failed,
+        left_out,
+        first_pass,
         requests,
         bytes,
     } = report;
@@ -186,7 +218,14 @@ fn conclude(report: &FetchReport, voice: Voice) -> Result<(), Failure> {
         "{stored} tiles stored ({bytes} bytes), {empty} empty, {unchanged} unchanged, {held} held \
          before; {requests} requests"
     ));
-    for (tile, reason) in failed {
+    if *left_out > 0 || *first_pass > 0 {
+        let saved = report.saved_requests();
+        voice.conclude(format_args!(
+            "{left_out} tiles left out and not held, since no line comes near to them; the first \
+             pass took {first_pass} requests and saved {saved}"
+        ));
+    }
+    for (tile, reason) in failed.iter().take(MAX_NAMED) {
         voice.warn(format_args!("{tile}: {reason}"));
     }
     if report.is_complete() {

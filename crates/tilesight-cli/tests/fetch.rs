@@ -20,7 +20,7 @@ const BBOX: &str = "24.80,60.10,25.20,60.25";
 
 /// How often a fetch is killed; a longer run sets another number in the environment.
 const KILLS: &str = "TILESIGHT_TEST_KILLS";
-const DEFAULT_KILLS: usize = 20;
+const DEFAULT_KILLS: usize = 100;
 
 fn ids() -> Vec<TileId> {
     let edges: Vec<f64> = BBOX.split(',').map(|edge| edge.parse().unwrap()).collect();
@@ -183,6 +183,85 @@ fn the_exit_status_tells_what_to_do() {
     assert!(said.contains("--yes"), "{said}");
 }
 
+/// Above the region nothing is but one line, through the middle.
+#[test]
+fn what_no_line_comes_near_to_is_left_out_and_not_held() {
+    let (server, place) = (server(), Place::new());
+    let middle = ids()[ids().len() / 2];
+    let mut shallow: Vec<_> = ids().iter().filter_map(|id| id.ancestor(12)).collect();
+    shallow.dedup();
+    let around = shallow.iter().flat_map(|id| {
+        let near = |n: u32| [n - 1, n, n + 1];
+        let x = near(id.x()).into_iter();
+        x.flat_map(move |x| near(id.y()).map(|y| TileId::new(12, x, y).unwrap()))
+    });
+    for id in around {
+        let is_above = Some(id) == middle.ancestor(12);
+        server.set(&path(id), if is_above { line(middle) } else { Vec::new() });
+    }
+    let mut sparse = fetch(&server, &place.store());
+    sparse.arg("--sparse");
+    let planned = run(sparse.args(["--dry-run"]), 0);
+    assert!(planned.contains("for the first pass"), "{planned}");
+    let mut sparse = fetch(&server, &place.store());
+    let said = run(sparse.arg("--sparse"), 0);
+    assert!(said.contains("left out and not held"), "{said}");
+    assert!(server.requests().len() < ids().len(), "{said}");
+    let store = place.store();
+    let count = ["images", store.to_str().unwrap(), "--bbox", BBOX, "--count"];
+    let said = run(program().args(count), 3);
+    assert!(said.contains("--partial"), "{said}");
+    run(program().args(count).arg("--partial"), 0);
+    run(&mut fetch(&server, &store), 0);
+    run(program().args(count), 0);
+    let wrong: [&[&str]; 2] = [
+        &["--sparse", "--zoom", "13"],
+        &["--sparse", "--tileset", "signs"],
+    ];
+    for arguments in wrong {
+        run(fetch(&server, &store).args(arguments), 2);
+    }
+}
+
+/// A tile of zoom 12 with a line across one of those below it.
+fn line(below: TileId) -> Vec<u8> {
+    let at = |n: u32| (n % 4 * 1024 + 512) as i32;
+    let (x, y) = (at(below.x()), at(below.y()));
+    let mut lines = LayerWriter::new("sequence");
+    lines.lines(
+        &[[(x - 300, y), (x + 300, y)]],
+        &[("id", Value::String("line"))],
+    );
+    let mut tile = TileWriter::new();
+    tile.push(lines);
+    tile.finish()
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_it_in_order() {
+    let (server, place) = (server(), Place::new());
+    server.inject(&path(ids()[0]), [Fault::StallBeforeHead]);
+    let mut running = start(fetch(&server, &place.store()).args(["--jobs", "1"]));
+    while server.faults_met() == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let process = running.id().to_string();
+    let sent = Command::new("kill")
+        .args(["-INT", &process])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    assert_eq!(running.wait().unwrap().code(), Some(130));
+    assert_eq!(
+        fs::read_dir(place.0.path()).unwrap().count(),
+        1,
+        "no journal, no lock"
+    );
+    run(&mut fetch(&server, &place.store()), 0);
+    check_store(&place.store());
+}
+
 #[test]
 fn the_second_of_two_is_told_who_was_first() {
     let (server, place) = (server(), Place::new());
@@ -208,7 +287,7 @@ fn a_fetch_killed_at_any_moment_goes_on_where_it_was() {
     let mut finished = 0;
     for _ in 0..kills.unwrap_or(DEFAULT_KILLS) {
         let mut running = start(&mut fetch(&server, &place.store()));
-        std::thread::sleep(Duration::from_millis(random.u64(5..150)));
+        std::thread::sleep(Duration::from_millis(random.u64(1..60)));
         running.kill().unwrap();
         if running.wait().unwrap().success() {
             check_store(&place.store());
@@ -276,10 +355,12 @@ fn first_tile(store: &Path) -> Vec<u8> {
 #[test]
 fn memory_is_bounded_and_a_full_disk_is_survived() {
     let (server, place) = (server(), Place::new());
-    for (id, fault) in ids()
-        .into_iter()
-        .zip([Fault::GzipBomb, Fault::HeadersWithoutEnd])
-    {
+    let faults = [
+        Fault::GzipBomb,
+        Fault::HeadersWithoutEnd,
+        Fault::BodyWithoutEnd,
+    ];
+    for (id, fault) in ids().into_iter().zip(faults) {
         server.inject(&path(id), [fault]);
     }
     // Small files alone: the store cannot grow beyond 64 kB, nor the address space far.

@@ -4,6 +4,7 @@
 //! to other hosts; its errors print whole addresses. Here nothing is followed, nothing is
 //! inflated, and an error is a text from which address and token are gone.
 
+use std::error::Error as _;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -127,6 +128,9 @@ pub enum RequestError {
     /// There is no connection to the service.
     #[error("cannot connect: {0}")]
     Connect(String),
+    /// What answers is not who it says it is, as far as this machine knows.
+    #[error("the certificate is not trusted: {0}")]
+    Untrusted(String),
     /// The connection broke, or what came over it is not HTTP.
     #[error("the connection broke: {0}")]
     Broken(String),
@@ -145,9 +149,10 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    /// Tells whether the same request may succeed later: always, but for too large a body.
+    /// Tells whether the same request may succeed later: always, but for too large a body and a
+    /// certificate that is not trusted.
     pub const fn is_retryable(&self) -> bool {
-        !matches!(self, Self::TooLarge { .. })
+        !matches!(self, Self::TooLarge { .. } | Self::Untrusted(_))
     }
 }
 
@@ -257,6 +262,10 @@ impl Client {
     ) -> Result<(), RequestError> {
         const STALLED: RequestError = RequestError::TooSlow("the answer came too slowly");
         let mut window = (Instant::now(), 0);
+        let announced = response.content_length().unwrap_or(0) as usize;
+        reply
+            .body
+            .reserve_exact(announced.min(limit).min(LARGE_BODY_BYTES));
         loop {
             let chunk = timeout(self.timeouts.window, response.chunk());
             let Some(chunk) = chunk.await.map_err(|_| STALLED)?.map_err(of_http)? else {
@@ -406,10 +415,33 @@ fn check_length(response: &reqwest::Response, limit: usize) -> Result<(), Reques
 fn of_http(error: reqwest::Error) -> RequestError {
     if error.is_timeout() {
         RequestError::TooSlow("no connection came about")
+    } else if is_of_certificate(&error) {
+        RequestError::Untrusted(describe(error))
     } else if error.is_connect() {
         RequestError::Connect(describe(error))
     } else {
         RequestError::Broken(describe(error))
+    }
+}
+
+/// Whether it was the certificate that kept a connection from coming about.
+fn is_of_certificate(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if matches!(tls_error(inner), Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}
+
+/// The error of TLS in a cause: errors of I/O, one in the other, do not count it as a cause.
+fn tls_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let io = cause.downcast_ref::<std::io::Error>();
+    match io.and_then(std::io::Error::get_ref) {
+        Some(inner) => tls_error(inner),
+        None => cause.downcast_ref(),
     }
 }
 

@@ -31,6 +31,12 @@ pub enum FetchError {
     /// Too many requests failed in a row.
     #[error("the service is out of reach: {0}. Run the same command later; what came is stored")]
     OutOfReach(String),
+    /// What answers is not who it says it is, as far as this machine knows.
+    #[error(
+        "the certificate of the service is not trusted, so the access token was not sent: {0}. \
+         Somebody may be reading along, or this machine lacks root certificates"
+    )]
+    Untrusted(String),
     /// It was stopped.
     #[error("stopped; run the same command to go on")]
     Stopped,
@@ -46,7 +52,7 @@ impl FetchError {
     /// Tells whether the same call may succeed later without any change.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Token => false,
+            Self::Token | Self::Untrusted(_) => false,
             Self::Store(error) => error.is_retryable(),
             Self::Banned
             | Self::Closed { .. }

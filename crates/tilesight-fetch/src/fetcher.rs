@@ -1,6 +1,6 @@
 //! Fetching many tiles into a store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,7 +11,8 @@ use tokio::sync::watch;
 
 use crate::client::{Client, Origin, Timeouts};
 use crate::politeness::Manners;
-use crate::run::{Context, run};
+use crate::run::{Context, lock, run};
+use crate::sparse::{self, Lines};
 use crate::tileset::{TileKey, Tileset};
 use crate::token::Token;
 use crate::{FetchError, RequestError};
@@ -43,6 +44,13 @@ pub struct FetchOptions {
     pub daily_limit: u64,
     /// Fetch what is held, too, when it is older than this, but only if it changed.
     pub refresh: Option<Duration>,
+    /// Leave out tiles that no line of a sequence comes near to, by a first pass over tiles of
+    /// zoom 12 that costs a sixteenth of the requests.
+    ///
+    /// It concerns images and computed images at zoom 14. What is left out is not known to be
+    /// empty: images that make no line, such as a single one, may be there. The store knows
+    /// nothing of such tiles, as if they had not been asked for.
+    pub sparse: bool,
     /// Largest body that is accepted, as it comes over the wire.
     pub max_body_bytes: usize,
 }
@@ -68,6 +76,7 @@ impl FetchOptions {
             timeouts: Timeouts::default(),
             daily_limit: Self::DAILY_LIMIT,
             refresh: None,
+            sparse: false,
             max_body_bytes: MAX_BODY_BYTES,
         })
     }
@@ -82,6 +91,8 @@ pub struct FetchPlan {
     pub held: u64,
     /// Those that are held and old, so that they are asked for again.
     pub stale: u64,
+    /// Tiles of the first pass that [`FetchOptions::sparse`] asks for and that are not held.
+    pub first_pass: u64,
     /// Bytes to come, as an estimate.
     pub estimated_bytes: u64,
     /// Least time that it takes at the rate allowed; none where there is no limit.
@@ -89,9 +100,9 @@ pub struct FetchPlan {
 }
 
 impl FetchPlan {
-    /// Requests needed when nothing goes wrong.
+    /// Requests needed when nothing goes wrong; at most, where a first pass may spare some.
     pub const fn requests(&self) -> u64 {
-        self.tiles - self.held
+        self.tiles - self.held + self.first_pass
     }
 }
 
@@ -101,6 +112,11 @@ impl FetchPlan {
 pub enum Event {
     /// Fetching begins.
     Planned(FetchPlan),
+    /// The first pass is over.
+    LeftOut {
+        /// Tiles that are not asked for, since no line comes near to them.
+        tiles: u64,
+    },
     /// A request failed; what follows from it is decided already.
     Setback {
         /// Which tile it was for.
@@ -134,6 +150,11 @@ pub struct FetchReport {
     pub empty: u64,
     /// Tiles that could not be fetched or are none, and why; the next run tries them again.
     pub failed: Vec<(TileKey, String)>,
+    /// Tiles that were not asked for, since no line comes near to them; see
+    /// [`FetchOptions::sparse`].
+    pub left_out: u64,
+    /// Tiles of the first pass that told so and were asked for; in no other count of tiles.
+    pub first_pass: u64,
     /// Requests made.
     pub requests: u64,
     /// Bytes stored.
@@ -141,9 +162,29 @@ pub struct FetchReport {
 }
 
 impl FetchReport {
-    /// Whether the store can answer for every tile asked for.
+    /// Whether no tile failed: the store can answer for all but those that were left out.
     pub const fn is_complete(&self) -> bool {
         self.failed.is_empty()
+    }
+
+    /// Requests that the first pass saved; less than none where it cost more.
+    pub const fn saved_requests(&self) -> i64 {
+        self.left_out.cast_signed() - self.first_pass.cast_signed()
+    }
+
+    /// Adds what a first pass took.
+    fn after(self, first_pass: &Self, left_out: u64) -> Self {
+        Self {
+            left_out,
+            first_pass: first_pass.dealt_with(),
+            requests: self.requests + first_pass.requests,
+            bytes: self.bytes + first_pass.bytes,
+            ..self
+        }
+    }
+
+    const fn dealt_with(&self) -> u64 {
+        self.stored + self.unchanged + self.empty + self.failed.len() as u64
     }
 }
 
@@ -227,40 +268,63 @@ impl Fetcher {
         let Some(first) = tiles.first() else {
             return Ok(FetchReport::default());
         };
-        let writer = open(store, first.tileset)?;
-        let known = known_of(tiles, |tileset| writer.known(tileset.name()))?;
-        let mean_length = writer.mean_length(first.tileset.name())?;
-        let jobs = jobs(tiles, &known, self.options.refresh);
-        let held = tiles.len() as u64 - jobs.len() as u64;
-        on_event(Event::Planned(plan_of(
-            tiles,
-            &jobs,
-            mean_length,
-            &self.options,
-        )));
+        let writer = Arc::new(Mutex::new(open(store, first.tileset)?));
+        let fetched = self.fetch_into(&writer, tiles, &mut on_event);
+        let closed = Arc::into_inner(writer).map_or(Ok(()), |writer| {
+            let writer = writer.into_inner();
+            writer.unwrap_or_else(PoisonError::into_inner).close()
+        });
+        let report = fetched?;
+        closed?;
+        Ok(report)
+    }
+
+    fn fetch_into(
+        &self,
+        writer: &Arc<Mutex<StoreWriter>>,
+        tiles: &[TileKey],
+        on_event: &mut (dyn FnMut(Event) + Send),
+    ) -> Result<FetchReport, FetchError> {
+        let todo = Todo::new(tiles, &self.options, |tileset| {
+            lock(writer).known(tileset.name())
+        })?;
+        let mean_length = lock(writer).mean_length(tiles[0].tileset.name())?;
+        on_event(Event::Planned(todo.plan(mean_length, &self.options)));
+        let Todo {
+            held,
+            mut jobs,
+            first_pass,
+            ..
+        } = todo;
+        let (mut first, mut left_out) = (FetchReport::default(), 0);
+        if self.options.sparse {
+            first = self.run(writer, first_pass, on_event)?;
+            left_out = leave_out(&mut jobs, &lock(writer))?;
+            on_event(Event::LeftOut { tiles: left_out });
+        }
+        let report = self.run(writer, jobs, on_event)?.after(&first, left_out);
+        Ok(FetchReport { held, ..report })
+    }
+
+    fn run(
+        &self,
+        writer: &Arc<Mutex<StoreWriter>>,
+        jobs: Vec<Job>,
+        on_event: &mut (dyn FnMut(Event) + Send),
+    ) -> Result<FetchReport, FetchError> {
         let context = Context {
             client: &self.client,
             options: &self.options,
-            writer: Arc::new(Mutex::new(writer)),
+            writer: writer.clone(),
             stop: self.stop.subscribe(),
         };
         // On a thread of its own it works within other runtimes too.
-        let (report, ended_early) = std::thread::scope(|scope| {
-            let running = scope.spawn(|| run(&context, jobs, &mut on_event));
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| run(&context, jobs, on_event));
             running
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        if let Some(writer) = Arc::into_inner(context.writer) {
-            writer
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner)
-                .close()?;
-        }
-        match ended_early {
-            Some(error) => Err(error),
-            None => Ok(FetchReport { held, ..report }),
-        }
+        })
     }
 
     /// Tells what fetching some tiles would take, without a request and without writing.
@@ -284,7 +348,7 @@ pub fn plan(
     options: &FetchOptions,
 ) -> Result<FetchPlan, FetchError> {
     let reader = KnownTiles::open(store)?;
-    let known = known_of(tiles, |tileset| match &reader {
+    let todo = Todo::new(tiles, options, |tileset| match &reader {
         Some(reader) => reader.of(tileset.name()),
         None => Ok(BTreeMap::new()),
     })?;
@@ -292,8 +356,7 @@ pub fn plan(
         (Some(reader), Some(tile)) => reader.mean_length(tile.tileset.name())?,
         _ => None,
     };
-    let jobs = jobs(tiles, &known, options.refresh);
-    Ok(plan_of(tiles, &jobs, mean_length, options))
+    Ok(todo.plan(mean_length, options))
 }
 
 /// A tile to be asked for.
@@ -306,42 +369,65 @@ pub(crate) struct Job {
     pub(crate) is_stale: bool,
 }
 
-fn plan_of(
-    tiles: &[TileKey],
-    jobs: &[Job],
-    mean_length: Option<f64>,
-    options: &FetchOptions,
-) -> FetchPlan {
-    let requests = jobs.len() as f64;
-    let rate = options.manners.rate;
-    FetchPlan {
-        tiles: tiles.len() as u64,
-        held: (tiles.len() - jobs.len()) as u64,
-        stale: jobs.iter().filter(|job| job.is_stale).count() as u64,
-        estimated_bytes: (requests * mean_length.unwrap_or(TYPICAL_LENGTH)) as u64,
-        estimated_time: rate.map(|rate| Duration::from_secs_f64(requests / rate)),
-    }
+/// What there is to do for some tiles.
+struct Todo {
+    tiles: u64,
+    held: u64,
+    jobs: Vec<Job>,
+    /// What tells which of them may be left out.
+    first_pass: Vec<Job>,
 }
 
-/// What is known of the tilesets of some tiles.
-fn known_of(
-    tiles: &[TileKey],
-    read: impl Fn(Tileset) -> Result<BTreeMap<TileId, Known>, tilesight_store::Error>,
-) -> Result<BTreeMap<Tileset, BTreeMap<TileId, Known>>, FetchError> {
-    let is_asked_for = |tileset: &Tileset| tiles.iter().any(|tile| tile.tileset == *tileset);
-    let tilesets = Tileset::ALL.into_iter().filter(is_asked_for);
-    let known = tilesets.map(|tileset| Ok((tileset, read(tileset)?)));
-    known.collect()
+type KnownOf = BTreeMap<Tileset, BTreeMap<TileId, Known>>;
+
+impl Todo {
+    fn new(
+        tiles: &[TileKey],
+        options: &FetchOptions,
+        known_of: impl Fn(Tileset) -> Result<BTreeMap<TileId, Known>, tilesight_store::Error>,
+    ) -> Result<Self, FetchError> {
+        let is_asked_for = |tileset: &Tileset| tiles.iter().any(|tile| tile.tileset == *tileset);
+        let tilesets = Tileset::ALL.into_iter().filter(is_asked_for);
+        let known = tilesets.map(|tileset| Ok((tileset, known_of(tileset)?)));
+        let known: KnownOf = known.collect::<Result<_, tilesight_store::Error>>()?;
+        let jobs = jobs(tiles.iter().copied(), &known, options.refresh);
+        let first_pass = if options.sparse {
+            jobs_of_first_pass(&jobs, &known, options.refresh)
+        } else {
+            Vec::new()
+        };
+        let tiles = tiles.len() as u64;
+        let held = tiles - jobs.len() as u64;
+        Ok(Self {
+            tiles,
+            held,
+            jobs,
+            first_pass,
+        })
+    }
+
+    fn plan(&self, mean_length: Option<f64>, options: &FetchOptions) -> FetchPlan {
+        let requests = (self.jobs.len() + self.first_pass.len()) as f64;
+        let rate = options.manners.rate;
+        FetchPlan {
+            tiles: self.tiles,
+            held: self.held,
+            stale: self.jobs.iter().filter(|job| job.is_stale).count() as u64,
+            first_pass: self.first_pass.len() as u64,
+            estimated_bytes: (requests * mean_length.unwrap_or(TYPICAL_LENGTH)) as u64,
+            estimated_time: rate.map(|rate| Duration::from_secs_f64(requests / rate)),
+        }
+    }
 }
 
 /// The tiles that need a request.
 fn jobs(
-    tiles: &[TileKey],
-    known: &BTreeMap<Tileset, BTreeMap<TileId, Known>>,
+    tiles: impl Iterator<Item = TileKey>,
+    known: &KnownOf,
     refresh: Option<Duration>,
 ) -> Vec<Job> {
     let young_ms = refresh.map_or(i64::MIN, |age| now_ms().saturating_sub(millis(age)));
-    let job = |&tile: &TileKey| {
+    let job = |tile: TileKey| {
         let known = known
             .get(&tile.tileset)
             .and_then(|known| known.get(&tile.id));
@@ -353,7 +439,61 @@ fn jobs(
             is_stale: held.is_some(),
         })
     };
-    tiles.iter().filter_map(job).collect()
+    tiles.filter_map(job).collect()
+}
+
+/// The shallow tiles that tell which tiles may be left out, as far as they need a request.
+fn jobs_of_first_pass(jobs: &[Job], known: &KnownOf, refresh: Option<Duration>) -> Vec<Job> {
+    let around =
+        |tile: TileKey| sparse::shallow_around(tile.id).map(move |id| TileKey { id, ..tile });
+    let may_go = jobs.iter().filter(|job| may_be_left_out(job));
+    let shallow: BTreeSet<_> = may_go.flat_map(|job| around(job.tile)).collect();
+    self::jobs(shallow.into_iter(), known, refresh)
+}
+
+/// Drops the tiles that no line of a shallow tile in the store comes near to, and counts them.
+fn leave_out(jobs: &mut Vec<Job>, writer: &StoreWriter) -> Result<u64, FetchError> {
+    let needed = jobs.len();
+    for tileset in Tileset::ALL {
+        let is_in_question = |job: &Job| job.tile.tileset == tileset && may_be_left_out(job);
+        let in_question = jobs.iter().filter(|job| is_in_question(job));
+        let shallow = in_question.flat_map(|job| sparse::shallow_around(job.tile.id));
+        let lines = lines_of(tileset, shallow.collect(), writer)?;
+        jobs.retain(|job| !is_in_question(job) || lines.may_pass(job.tile.id));
+    }
+    Ok((needed - jobs.len()) as u64)
+}
+
+/// Reads the shallow tiles of a tileset that the store holds.
+fn lines_of(
+    tileset: Tileset,
+    shallow: BTreeSet<TileId>,
+    writer: &StoreWriter,
+) -> Result<Lines, tilesight_store::Error> {
+    let mut lines = Lines::default();
+    if shallow.is_empty() {
+        return Ok(lines);
+    }
+    let known = writer.known(tileset.name())?;
+    for id in shallow {
+        match known.get(&id).map(|known| known.state) {
+            Some(TileState::Empty) => lines.add(id, &[]),
+            Some(TileState::Stored) => {
+                if let Some(bytes) = writer.tile(tileset.name(), id)? {
+                    lines.add(id, &bytes);
+                }
+            }
+            _ => (),
+        }
+    }
+    Ok(lines)
+}
+
+/// Whether a tile may be left out where no line is: it has lines above it, and the store does not
+/// answer for it yet.
+fn may_be_left_out(job: &Job) -> bool {
+    let TileKey { tileset, id } = job.tile;
+    id.z() == Tileset::DATA_ZOOM && tileset.has_zoom(sparse::ZOOM) && !job.is_stale
 }
 
 /// Milliseconds since 1970, UTC.

@@ -24,6 +24,7 @@ mod content;
 
 mod fetcher;
 mod run;
+mod sparse;
 
 mod error;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::{Either, join_all, select};
 use tilesight_store::{Outcome, Record, StoreWriter, TileState};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::answer::{self, Answer, TileError};
 use crate::client::{Auth, Client, Reply, Request, RequestError};
@@ -21,14 +21,18 @@ use crate::tileset::TileKey;
 /// Waits before tiles are asked for again that were not found, or were absurdly large.
 const LATER: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
 
-/// Records that wait to be stored, so that a slow disk slows the requests down.
-const MAX_WAITING: usize = 16;
+/// Bytes that wait to be stored, so that a slow disk slows the requests down.
+const MAX_WAITING_BYTES: u32 = 16 << 20;
+
+/// What a record counts for beyond its tile's bytes.
+const RECORD_BYTES: usize = 256;
 
 /// Most records of one transaction.
 const MAX_BATCH: usize = 64;
 
-/// Requests that are taken from a day's allowance at a time, ahead of being made.
-const REQUESTS_AHEAD: u64 = 16;
+/// Requests that are taken from a day's allowance at a time, ahead of being made: at first, and
+/// when many were made already. A run that is killed leaves that many counted and not made.
+const REQUESTS_AHEAD: [u64; 2] = [16, 512];
 
 /// How long requests in flight may take to end when the run has to.
 const GRACE: Duration = Duration::from_secs(2);
@@ -48,24 +52,22 @@ pub(crate) fn run(
     context: &Context<'_>,
     jobs: Vec<Job>,
     on_event: &mut (dyn FnMut(Event) + Send),
-) -> (FetchReport, Option<FetchError>) {
+) -> Result<FetchReport, FetchError> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = match builder.enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return (FetchReport::default(), Some(FetchError::Runtime(error))),
-    };
+    let runtime = builder.enable_all().build().map_err(FetchError::Runtime)?;
     let allowance = Arc::new(Allowance::new(context));
     let admission = {
         let allowance = allowance.clone();
         Box::new(move || allowance.take_one())
     };
-    let (sender, receiver) = mpsc::channel(MAX_WAITING);
+    let (sender, receiver) = mpsc::unbounded_channel();
     let (report, ended) = std::thread::scope(|scope| {
         let saving = scope.spawn(|| save_all(receiver, &context.writer));
         let run = Run {
             context,
             politeness: Politeness::new(context.options.manners, admission),
             sender,
+            room: Arc::new(Semaphore::new(MAX_WAITING_BYTES as usize)),
             state: RefCell::new(State::new(jobs)),
             ended: Notify::new(),
             on_event: RefCell::new(on_event),
@@ -82,22 +84,22 @@ pub(crate) fn run(
     // Connections end with the runtime, before the store is closed.
     drop(runtime);
     let returned = allowance.give_back().map_err(FetchError::from);
-    (report, ended.and(returned).err())
+    ended.and(returned).map(|()| report)
 }
+
+/// A record on its way to the store, and the room that it takes there.
+type Waiting = (Record, OwnedSemaphorePermit);
 
 /// Stores what comes, as much at a time as has come meanwhile.
 fn save_all(
-    mut receiver: mpsc::Receiver<Record>,
+    mut receiver: mpsc::UnboundedReceiver<Waiting>,
     writer: &Mutex<StoreWriter>,
 ) -> Result<(), tilesight_store::Error> {
-    while let Some(first) = receiver.blocking_recv() {
-        let mut batch = vec![first];
-        while batch.len() < MAX_BATCH
-            && let Ok(record) = receiver.try_recv()
-        {
-            batch.push(record);
-        }
+    let mut waiting = Vec::new();
+    while receiver.blocking_recv_many(&mut waiting, MAX_BATCH) > 0 {
+        let (batch, room): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
         lock(writer).commit(&batch)?;
+        drop(room);
     }
     Ok(())
 }
@@ -105,7 +107,9 @@ fn save_all(
 struct Run<'a> {
     context: &'a Context<'a>,
     politeness: Politeness,
-    sender: mpsc::Sender<Record>,
+    sender: mpsc::UnboundedSender<Waiting>,
+    /// Bytes that may still wait to be stored.
+    room: Arc<Semaphore>,
     state: RefCell<State>,
     /// Tells that the run has to end.
     ended: Notify,
@@ -200,6 +204,9 @@ impl Run<'_> {
                 TileError::Banned => Err(FetchError::Banned),
                 TileError::Token => Err(FetchError::Token),
                 TileError::Ended => Ok(()),
+                TileError::Request(RequestError::Untrusted(reason)) => {
+                    Err(FetchError::Untrusted(reason))
+                }
                 TileError::NotFound | TileError::Request(RequestError::TooLarge { .. }) => {
                     self.state.borrow_mut().later.push((job, error));
                     Ok(())
@@ -265,8 +272,20 @@ impl Run<'_> {
             tries,
         };
         // The receiver is gone when storing failed; its error is the one to tell.
-        let sent = self.sender.send(record).await;
-        sent.map_err(|_| FetchError::Stopped)
+        let room = self.room_for(bytes as usize).await;
+        let sent = room.map(|room| self.sender.send((record, room)).is_ok());
+        sent.filter(|&sent| sent)
+            .map(drop)
+            .ok_or(FetchError::Stopped)
+    }
+
+    /// Waits for room to wait in; a tile larger than all of it takes all of it.
+    async fn room_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let wanted = bytes
+            .saturating_add(RECORD_BYTES)
+            .min(MAX_WAITING_BYTES as usize);
+        let room = self.room.clone().acquire_many_owned(wanted as u32);
+        room.await.ok()
     }
 
     async fn failed(&self, tile: TileKey, error: &TileError, tries: u32) -> Result<(), FetchError> {
@@ -318,8 +337,15 @@ async fn examine(mut reply: Reply) -> Result<Outcome, Setback<TileError>> {
 struct Allowance {
     writer: Arc<Mutex<StoreWriter>>,
     daily_limit: u64,
-    /// The day, and what was taken for it and not used yet.
-    taken: Mutex<(i64, u64)>,
+    taken: Mutex<Taken>,
+}
+
+/// What was taken from the allowance of a day.
+#[derive(Default)]
+struct Taken {
+    day: i64,
+    used: u64,
+    left: u64,
 }
 
 impl Allowance {
@@ -327,25 +353,31 @@ impl Allowance {
         Self {
             writer: context.writer.clone(),
             daily_limit: context.options.daily_limit,
-            taken: Mutex::new((today(), 0)),
+            taken: Mutex::default(),
         }
     }
 
     fn take_one(&self) -> Result<(), SystemTime> {
         let mut taken = lock(&self.taken);
-        let today = today();
-        if taken.0 != today || taken.1 == 0 {
-            let more = lock(&self.writer).take_requests(today, REQUESTS_AHEAD, self.daily_limit);
+        let day = today();
+        if taken.day != day || taken.left == 0 {
+            let [least, most] = REQUESTS_AHEAD;
+            let wanted = taken.used.clamp(least, most);
+            let more = lock(&self.writer).take_requests(day, wanted, self.daily_limit);
+            taken.day = day;
             // A store that cannot count cannot store either, and will say so.
-            *taken = (today, more.unwrap_or(REQUESTS_AHEAD));
+            taken.left = more.unwrap_or(wanted);
         }
-        taken.1 = taken.1.checked_sub(1).ok_or_else(|| start_of(today + 1))?;
+        taken.left = taken.left.checked_sub(1).ok_or_else(|| start_of(day + 1))?;
+        taken.used += 1;
         Ok(())
     }
 
     fn give_back(&self) -> Result<(), tilesight_store::Error> {
-        let (day, unused) = *lock(&self.taken);
-        lock(&self.writer).give_back_requests(day, unused)
+        match *lock(&self.taken) {
+            Taken { left: 0, .. } => Ok(()),
+            Taken { day, left, .. } => lock(&self.writer).give_back_requests(day, left),
+        }
     }
 }
 
@@ -358,7 +390,7 @@ fn start_of(day: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(u64::try_from(day).unwrap_or(0) * SECONDS_A_DAY)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What a panic leaves behind is whole: transactions are rolled back.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

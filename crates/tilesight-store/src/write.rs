@@ -136,6 +136,23 @@ impl StoreWriter {
         mean_length(&self.connection, tileset).map_err(Error::write(&self.path))
     }
 
+    /// Reads the stored bytes of a tile; none of one that has none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`] when the store cannot be read.
+    pub fn tile(&self, tileset: &str, id: TileId) -> Result<Option<Vec<u8>>, Error> {
+        let read = || {
+            let Some(row_id) = row_id(&self.connection, tileset, id)? else {
+                return Ok(None);
+            };
+            let sql = "SELECT tile_data FROM tilesight_data WHERE id = ?1";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row([row_id], |row| row.get(0)).optional()
+        };
+        read().map_err(Error::write(&self.path))
+    }
+
     /// Records what became of tiles: of all of them or, with an error, of none.
     ///
     /// # Errors
@@ -222,9 +239,7 @@ impl StoreWriter {
             self.connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], ignore)?;
             // A program that reads the archive at this moment keeps its journal; so be it.
-            let _ = self
-                .connection
-                .query_row("PRAGMA journal_mode = DELETE", [], ignore);
+            let _ = set_journal_mode(&self.connection, "MEMORY");
             Ok(())
         };
         close().map_err(Error::write(&self.path))
@@ -361,10 +376,21 @@ fn is_missing_or_empty(path: &Path) -> bool {
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    if mode != "wal" {
+        set_journal_mode(&connection, "MEMORY")?;
+    }
     // Appends to a journal beside the archive; a reader sees whole transactions throughout.
-    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    set_journal_mode(&connection, "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(connection)
+}
+
+/// Sets the journal mode. To and from `WAL` it goes by way of `MEMORY`: a file that undoes the change
+/// of mode would, after a kill, keep readers out until somebody writes. The change is within one
+/// sector and needs none.
+fn set_journal_mode(connection: &Connection, mode: &str) -> rusqlite::Result<()> {
+    connection.query_row(&format!("PRAGMA journal_mode = {mode}"), [], |_| Ok(()))
 }
 
 fn create_tables(transaction: &Transaction, about: &About<'_>) -> rusqlite::Result<()> {
@@ -388,19 +414,19 @@ fn write_record(transaction: &Transaction, record: &Record) -> rusqlite::Result<
             let etag = etag.as_deref();
             let row_id = write_line(transaction, record, TileState::Stored, None, bytes, etag)?;
             let sql = "INSERT OR REPLACE INTO tilesight_data (id, tile_data) VALUES (?1, ?2)";
-            let mut statement = transaction.prepare(sql)?;
+            let mut statement = transaction.prepare_cached(sql)?;
             statement.execute(params![row_id, bytes]).map(drop)
         }
         Outcome::Empty { reason, etag } => {
             let (reason, etag) = (reason.as_deref(), etag.as_deref());
             let row_id = write_line(transaction, record, TileState::Empty, reason, &[], etag)?;
             let sql = "DELETE FROM tilesight_data WHERE id = ?1";
-            transaction.prepare(sql)?.execute([row_id]).map(drop)
+            transaction.prepare_cached(sql)?.execute([row_id]).map(drop)
         }
         Outcome::Unchanged => {
             let sql = "UPDATE tilesight_ledger SET fetched_at = ?2, tries = ?3 WHERE id = ?1";
             let row_id = row_id(transaction, record.tileset, record.id)?;
-            let mut statement = transaction.prepare(sql)?;
+            let mut statement = transaction.prepare_cached(sql)?;
             statement
                 .execute(params![row_id, record.fetched_at_ms, record.tries])
                 .map(drop)
@@ -440,7 +466,7 @@ fn write_line(
         etag,
     ];
     transaction
-        .prepare(sql)?
+        .prepare_cached(sql)?
         .query_row(values, |row| row.get(0))
 }
 
@@ -466,14 +492,14 @@ fn write_failure(
         state.name(),
         reason,
     ];
-    transaction.prepare(sql)?.execute(values).map(drop)
+    transaction.prepare_cached(sql)?.execute(values).map(drop)
 }
 
 fn row_id(connection: &Connection, tileset: &str, id: TileId) -> rusqlite::Result<Option<i64>> {
     let sql = "SELECT id FROM tilesight_ledger WHERE tileset = ?1 AND zoom_level = ?2 \
                AND tile_column = ?3 AND tile_row = ?4";
     let address = params![tileset, id.z(), id.x(), row_from_south(id)];
-    let mut statement = connection.prepare(sql)?;
+    let mut statement = connection.prepare_cached(sql)?;
     statement.query_row(address, |row| row.get(0)).optional()
 }
 

@@ -25,6 +25,14 @@ pub enum Error {
     /// A text that names no date.
     #[error(transparent)]
     Date(#[from] tilesight_query::ParsePeriodError),
+    /// A region that takes more tiles than allowed.
+    #[cfg(feature = "fetch")]
+    #[error(transparent)]
+    Cover(#[from] tilesight_tile::CoverError),
+    /// Fetching ended early; what came is in the store.
+    #[cfg(feature = "fetch")]
+    #[error(transparent)]
+    Fetch(#[from] tilesight_fetch::FetchError),
 }
 
 impl Error {
@@ -39,6 +47,10 @@ impl Error {
             | Self::Position(_)
             | Self::Region(_)
             | Self::Date(_) => false,
+            #[cfg(feature = "fetch")]
+            Self::Cover(_) => false,
+            #[cfg(feature = "fetch")]
+            Self::Fetch(error) => error.is_retryable(),
         }
     }
 }

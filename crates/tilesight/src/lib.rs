@@ -25,8 +25,9 @@
 //!
 //! # What it does not do
 //!
-//! It fetches nothing: tiles come from where they already lie. It shows no pictures: tiles tell
-//! where and when they were taken, not what is in them.
+//! It fetches nothing, unless the feature `fetch` is on: then `Dataset::open_or_fetch` brings what
+//! a store lacks of a region. It shows no pictures: tiles
+//! tell where and when they were taken, not what is in them.
 
 #![forbid(unsafe_code)]
 
@@ -35,6 +36,8 @@ mod build;
 mod dataset;
 mod decode;
 mod error;
+#[cfg(feature = "fetch")]
+mod fetching;
 pub mod formats;
 mod pack;
 mod source;
@@ -44,6 +47,9 @@ pub use dataset::{Dataset, is_dataset_file};
 pub use error::Error;
 pub use pack::pack;
 pub use source::{Progress, Source};
+
+#[cfg(feature = "fetch")]
+pub use tilesight_fetch as fetch;
 
 pub use tilesight_query::Error as QueryError;
 pub use tilesight_query::{Damage, Io, OpenError};
