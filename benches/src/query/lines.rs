@@ -41,6 +41,7 @@ pub fn lines_of(data: &Dataset) -> Result<Vec<SequenceLine>, Error> {
         vertices.sort_unstable_by(by_place);
         let images = track
             .images()
+            .expect("what lies in memory is not damaged")
             .map(|image| Coord::from((image.lon, image.lat)));
         let beside = images.filter(|at| {
             vertices

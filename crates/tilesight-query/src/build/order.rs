@@ -96,8 +96,11 @@ impl<R: RawRow> RawRows<R> {
     ) -> Result<(), Error> {
         let repeated = repeated(self.keys, &self.fetched_at_ms);
         let rows = self.rows.finish()?;
+        let mut taken = 0;
         for cell in cells(&rows, self.counts, scratch)? {
-            take(&ordered(&rows, &cell.finish()?, &repeated))?;
+            let ordered = ordered(&rows, &cell.finish()?, &repeated, taken);
+            taken += ordered.len();
+            take(&ordered)?;
         }
         Ok(())
     }
@@ -188,8 +191,9 @@ fn split(
     split(right, middle, cell_of)
 }
 
-/// The rows of a cell in spatial order, without those that are repeated.
-fn ordered<R: RawRow>(rows: &[R], cell: &[u32], repeated: &[u32]) -> Vec<R> {
+/// The rows of a cell in spatial order, without those that are repeated; `first` rows come before
+/// them.
+fn ordered<R: RawRow>(rows: &[R], cell: &[u32], repeated: &[u32], first: usize) -> Vec<R> {
     let is_kept = |row: &&u32| repeated.binary_search(row).is_err();
     let mut kept: Vec<(Key, R)> = cell
         .par_iter()
@@ -205,7 +209,7 @@ fn ordered<R: RawRow>(rows: &[R], cell: &[u32], repeated: &[u32]) -> Vec<R> {
             rank,
         })
         .collect();
-    sort_spatially(&mut order);
+    sort_spatially(&mut order, first);
     order
         .par_iter()
         .map(|row| kept[row.rank as usize].1)

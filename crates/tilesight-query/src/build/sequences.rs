@@ -394,7 +394,7 @@ fn spatial_order(places: &[Option<GridBox>]) -> (Vec<u32>, Vec<GridBox>) {
             Some(Ranked { x, y, rank })
         })
         .collect();
-    sort_spatially(&mut order);
+    sort_spatially(&mut order, 0);
     let boxed = |row: &Ranked| Some((row.rank, places[row.rank as usize]?));
     order.iter().filter_map(boxed).unzip()
 }

@@ -5,6 +5,7 @@
 //! left to be ranked at the end. Elsewhere, around the poles and across continents, every row
 //! that may be among the best is measured.
 
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
@@ -167,16 +168,64 @@ trait Nearest<S> {
     fn take(&mut self, entry: usize) -> Result<(), Error>;
 }
 
+/// Below this level a tree is searched depth first.
+const DEPTH_FIRST: usize = 1;
+
 /// Goes down a tree, nearest first on the plane.
 ///
-/// Depth first: the first leaf lowers the cutoff so far that hardly more nodes are opened than
-/// if the nearest of all open ones came next each time, and there is no heap to keep.
+/// The nearest of all open nodes comes next, down to nodes of a thousand rows: boxes that high
+/// up may hold the target and nothing near it, where cells meet for one. Below them depth comes first: the first leaf
+/// lowers the cutoff so far that hardly more is opened, and there is no heap to keep.
 fn descend<S: Summary>(
     tree: &PackedTree<S>,
     target: &Target,
     nearest: &mut impl Nearest<S>,
 ) -> Result<(), Error> {
-    descend_into(tree, target, tree.height() - 1, 0, nearest)
+    let top = tree.height() - 1;
+    if top < DEPTH_FIRST {
+        return descend_into(tree, target, top, 0, nearest);
+    }
+    let mut open = BinaryHeap::with_capacity(4 * FANOUT);
+    push_group(tree, target, top, 0, nearest.cutoff(), &mut open)?;
+    while let Some(Reverse((distance, level, node))) = open.pop() {
+        if f64::from_bits(distance) > nearest.cutoff() {
+            break;
+        }
+        let (level, node) = (level as usize, node as usize);
+        if !nearest.may_hold(&tree.bounds(level, node), tree.summary(level, node)) {
+            continue;
+        }
+        if level > DEPTH_FIRST {
+            push_group(tree, target, level - 1, node, nearest.cutoff(), &mut open)?;
+        } else {
+            descend_into(tree, target, level - 1, node, nearest)?;
+        }
+    }
+    Ok(())
+}
+
+/// Nodes by their squared planar distances, as bits, which order as the floats do; nearest first.
+type Open = BinaryHeap<Reverse<(u64, u32, u32)>>;
+
+fn push_group<S: Summary>(
+    tree: &PackedTree<S>,
+    target: &Target,
+    level: usize,
+    group: usize,
+    cutoff: f64,
+    open: &mut Open,
+) -> Result<(), Error> {
+    let distances = target.planar_squared_to_each(&tree.group(level, group)?);
+    for (i, distance) in distances[..tree.nodes_in_group(level, group)]
+        .iter()
+        .enumerate()
+    {
+        if *distance <= cutoff {
+            let node = (group * FANOUT + i) as u32;
+            open.push(Reverse((distance.to_bits(), level as u32, node)));
+        }
+    }
+    Ok(())
 }
 
 fn descend_into<S: Summary>(

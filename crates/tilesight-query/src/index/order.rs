@@ -15,37 +15,44 @@ pub(crate) struct Ranked {
     pub(crate) rank: u32,
 }
 
-/// Sorts rows so that every block of 64, of 16 × 64, of 16² × 64 … rows lies close together.
+/// Sorts rows so that every block of 64, of 16 × 64, of 16² × 64 … rows lies close together,
+/// counted from `first` rows before these.
 ///
 /// Within a block of 64 rows the ranks ascend. The result depends on the rows alone, not on the
 /// order in which they come or on the number of threads.
-pub(crate) fn sort_spatially(rows: &mut [Ranked]) {
-    if rows.len() <= LEAF_ROWS {
+pub(crate) fn sort_spatially(rows: &mut [Ranked], first: usize) {
+    let Some(split) = aligned_half(first, rows.len()) else {
         rows.sort_unstable_by_key(|row| row.rank);
         return;
-    }
-    let split = aligned_half(rows.len());
+    };
     if is_wider_than_high(rows) {
         rows.select_nth_unstable_by_key(split, |row| tie_broken(row.x, row.rank));
     } else {
         rows.select_nth_unstable_by_key(split, |row| tie_broken(row.y, row.rank));
     }
     let (left, right) = rows.split_at_mut(split);
+    let middle = first + split;
     if left.len() < PARALLEL_ROWS {
-        sort_spatially(left);
-        sort_spatially(right);
+        sort_spatially(left, first);
+        sort_spatially(right, middle);
     } else {
-        rayon::join(|| sort_spatially(left), || sort_spatially(right));
+        rayon::join(
+            || sort_spatially(left, first),
+            || sort_spatially(right, middle),
+        );
     }
 }
 
-/// Half of `len`, in whole blocks of the largest size that fits in it more than once.
-fn aligned_half(len: usize) -> usize {
+/// Half of `len` rows, so that it ends a block of the largest size that fits in them more than
+/// once; nothing where all lie in one block of 64.
+fn aligned_half(first: usize, len: usize) -> Option<usize> {
     let mut block = LEAF_ROWS;
     while block * FANOUT < len {
         block *= FANOUT;
     }
-    len.div_ceil(block) / 2 * block
+    let (first_block, beyond) = (first / block, (first + len).div_ceil(block));
+    let middle = first_block + (beyond - first_block) / 2;
+    (middle > first_block).then(|| middle * block - first)
 }
 
 fn is_wider_than_high(rows: &[Ranked]) -> bool {
@@ -70,10 +77,18 @@ mod tests {
 
     #[test]
     fn halves_are_whole_blocks() {
-        assert_eq!(aligned_half(65), 64);
-        assert_eq!(aligned_half(1024), 512);
-        assert_eq!(aligned_half(1025), 1024);
-        assert_eq!(aligned_half(100_000), 49_152);
+        assert_eq!(aligned_half(0, 64), None);
+        assert_eq!(aligned_half(0, 65), Some(64));
+        assert_eq!(aligned_half(0, 1024), Some(512));
+        assert_eq!(aligned_half(0, 1025), Some(1024));
+        assert_eq!(aligned_half(0, 100_000), Some(49_152));
+        assert_eq!(
+            aligned_half(63, 2),
+            Some(1),
+            "blocks are counted from the first row of all"
+        );
+        assert_eq!(aligned_half(100, 28), None);
+        assert_eq!(aligned_half(1000, 2000), Some(24));
     }
 
     proptest! {
@@ -85,8 +100,8 @@ mod tests {
             let mut sorted: Vec<_> = points.iter().enumerate().map(ranked).collect();
             let mut rotated = sorted.clone();
             rotated.rotate_left(rotate.index(points.len()));
-            sort_spatially(&mut sorted);
-            sort_spatially(&mut rotated);
+            sort_spatially(&mut sorted, 100);
+            sort_spatially(&mut rotated, 100);
             let ranks = |rows: &[Ranked]| rows.iter().map(|row| row.rank).collect::<Vec<_>>();
             prop_assert_eq!(ranks(&sorted), ranks(&rotated));
         }
