@@ -57,6 +57,7 @@ impl From<tilesight::Error> for Failure {
         match error {
             tilesight::Error::Query(error) => error.into(),
             tilesight::Error::Store(error) => Self::failed(error),
+            tilesight::Error::Write { .. } => Self::failed(error),
             _ => Self::usage(error),
         }
     }

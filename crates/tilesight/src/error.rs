@@ -19,6 +19,18 @@ pub enum Error {
     /// A text that names no date.
     #[error(transparent)]
     Date(#[from] tilesight_query::ParsePeriodError),
+    /// Columns that there are not.
+    #[error(transparent)]
+    Fields(#[from] crate::formats::FieldError),
+    /// A file could not be written.
+    #[error("cannot write {}: {error}", path.display())]
+    Write {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        error: std::io::Error,
+    },
 }
 
 impl Error {
@@ -28,7 +40,11 @@ impl Error {
         match self {
             Self::Store(error) => error.is_retryable(),
             Self::Query(error) => error.is_retryable(),
-            Self::Position(_) | Self::Region(_) | Self::Date(_) => false,
+            Self::Position(_)
+            | Self::Region(_)
+            | Self::Date(_)
+            | Self::Fields(_)
+            | Self::Write { .. } => false,
         }
     }
 }

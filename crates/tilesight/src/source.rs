@@ -56,6 +56,9 @@ pub struct Source {
     pub ignored: Vec<&'static str>,
     /// Size of the tiles that were read in bytes, as they are stored.
     pub bytes: u64,
+    /// When the first and the last of these tiles were fetched, or found unchanged: milliseconds
+    /// since 1970, UTC. Fetched stores alone know.
+    pub fetched_ms: Option<(i64, i64)>,
     /// How many rows were left out because they break the tile specification or lack an id.
     pub left_out: u64,
     /// The first tile that has such a row.
@@ -187,9 +190,16 @@ fn describe(store: &dyn TileStore, indices: &[usize], outcomes: &[Outcome]) -> S
         tilesets,
         ignored,
         bytes: outcomes.iter().map(|outcome| outcome.bytes).sum(),
+        fetched_ms: fetched_ms(store, indices),
         left_out: outcomes.iter().map(|outcome| outcome.left_out).sum(),
         left_out_first: first.map(|outcome| outcome.tile),
     }
+}
+
+fn fetched_ms(store: &dyn TileStore, indices: &[usize]) -> Option<(i64, i64)> {
+    let times_ms = &store.ledger()?.fetched_at_ms;
+    let times_ms = || indices.iter().map(|&index| times_ms[index]);
+    times_ms().min().zip(times_ms().max())
 }
 
 /// What a ledger knows of tiles that have no bytes: that they are empty, or could not be fetched.
