@@ -197,10 +197,15 @@ pub(crate) fn write_folder<T>(
     let new = beside.path().join("new");
     fs::create_dir(&new).map_err(&cannot_write)?;
     let outcome = make(&new)?;
+    let old = beside.path().join("old");
     if path.exists() {
-        fs::rename(path, beside.path().join("old")).map_err(&cannot_write)?;
+        fs::rename(path, &old).map_err(&cannot_write)?;
     }
-    fs::rename(&new, path).map_err(&cannot_write)?;
+    if let Err(error) = fs::rename(&new, path) {
+        // Whether or not there was something to put back.
+        let _ = fs::rename(&old, path);
+        return Err(cannot_write(error));
+    }
     Ok(outcome)
 }
 

@@ -1,4 +1,7 @@
 //! Writing answers: GeoJSON, CSV, ids, a table to read, Arrow and GeoParquet.
+//!
+//! Rows are transformed in chunks on all threads and written in their order, so that neither
+//! memory nor the bytes depend on how many there are of the one or the other.
 
 #[cfg(feature = "arrow")]
 mod arrow;
@@ -18,6 +21,8 @@ mod provenance;
 mod record;
 mod shape;
 mod sink;
+#[cfg(feature = "parquet")]
+mod spatial;
 mod table;
 mod text;
 #[cfg(feature = "arrow")]
@@ -64,7 +69,8 @@ pub enum Format {
     /// An Arrow IPC stream, with geometry as `geoarrow.wkb`; readable record batch by record batch.
     #[cfg(feature = "arrow")]
     Arrow,
-    /// GeoParquet 1.1: WKB with a covering box, compressed with zstd.
+    /// GeoParquet 1.1: WKB with a covering box, compressed with zstd. Rows are in spatial order,
+    /// sequences too, which come by id elsewhere; nearest first where there is a target.
     #[cfg(feature = "parquet")]
     Parquet,
     /// An id a line.
@@ -318,6 +324,11 @@ impl Export for Selection<'_> {
 
 impl Export for SequenceSelection<'_> {
     fn write_with(&self, options: &Options<'_>, out: &mut dyn Write) -> io::Result<Written> {
+        #[cfg(feature = "parquet")]
+        if options.format == Format::Parquet && !options.context().has_distance {
+            let tracks = spatial::in_spatial_order(self);
+            return geoparquet::write::<SequenceRecord<'_>>(tracks.into_iter(), options, out);
+        }
         write::<SequenceRecord<'_>, _>(|| self.tracks(), self.len(), options, out)
     }
 
