@@ -178,7 +178,8 @@ mod tests {
     proptest! {
         #[test]
         fn texts_read_back(text in "(?s).{0,20}", other in "[\",\r\n a]{1,5}") {
-            let mut line = Vec::new();
+            // The reader takes away a byte order mark at the very start.
+            let mut line = b"start,".to_vec();
             push_text(&mut line, &text);
             line.push(b',');
             push_text(&mut line, &other);
@@ -186,7 +187,7 @@ mod tests {
             let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&line[..]);
             let cells: Vec<_> = reader.records().map(Result::unwrap).collect();
             prop_assert_eq!(cells.len(), 1);
-            prop_assert_eq!((&cells[0][0], &cells[0][1]), (&text[..], &other[..]));
+            prop_assert_eq!((&cells[0][1], &cells[0][2]), (&text[..], &other[..]));
         }
     }
 }

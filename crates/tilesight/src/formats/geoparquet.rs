@@ -187,7 +187,8 @@ fn schema(table: &Schema, has_geometry: bool) -> SchemaRef {
         let parts = DataType::Struct(bbox_fields());
         fields.push(Arc::new(ArrowField::new(BBOX, parts, false)));
     }
-    Arc::new(Schema::new_with_metadata(fields, table.metadata().clone()))
+    // Readers that find metadata here overlook that of the file, where `geo` is.
+    Arc::new(Schema::new(fields))
 }
 
 fn bbox_fields() -> Fields {

@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(degrees(-0.0), "0");
         assert_eq!(degrees(-180.0), "-180");
         assert_eq!(text(|out| push_measure(out, 12.345_678_9)), "12.345679");
-        assert_eq!(text(|out| push_measure(out, 1e300)), format!("{}", 1e300));
+        assert_eq!(text(|out| push_measure(out, 1e300)), "1e+300");
     }
 
     #[test]
@@ -180,6 +180,15 @@ mod tests {
             let slow = format!("{number:.9}");
             let slow = slow.trim_end_matches('0').trim_end_matches('.');
             prop_assert_eq!(degrees(number), slow);
+        }
+
+        #[test]
+        fn shortest_numbers_are_those_of_the_standard_library(number in -1e4..1e4_f64) {
+            let slow = format!("{number}");
+            let fast = text(|out| push_shortest(out, number));
+            prop_assert_eq!(fast.parse(), Ok(number));
+            // Where neither writes an exponent they agree.
+            prop_assert!(fast == slow || fast.contains('e'), "{} and {}", fast, slow);
         }
 
         #[test]
