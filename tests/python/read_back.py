@@ -54,7 +54,7 @@ def check_all(tilesight):
             return subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
 
         for check in (check_images, check_boxes, check_sequences, check_features, check_geojson,
-                      check_fields, check_partitions):
+                      check_flatgeobuf, check_fields, check_partitions):
             check(run, folder)
             print(f"{check.__name__[6:]}: as they should be")
 
@@ -103,9 +103,8 @@ def check_images(run, folder):
         for name in ("lon", "lat"):
             written = zip(table[name].to_pylist(), map(float, rows[name]))
             assert all(abs(exact - text) < 1e-9 for exact, text in written)
-        field = table.schema.field("geometry")
-        extension = field.metadata or {}
-        assert extension.get(b"ARROW:extension:name") == b"geoarrow.wkb", field
+    extension = of_arrow.schema.field("geometry").metadata
+    assert extension[b"ARROW:extension:name"] == b"geoarrow.wkb"
     metadata = pyarrow.parquet.read_schema(parquet).metadata
     assert metadata[b"license"] == b"CC BY-SA 4.0" and b"mly1_public" in metadata[b"tilesets"]
 
@@ -165,6 +164,20 @@ def check_geojson(run, folder):
         frame = geopandas.read_file(folder / name)
         assert list(frame["id"]) == list(rows["id"])
         assert (abs(frame.geometry.x - rows["lon"].astype(float)) < 1e-12).all()
+
+
+def check_flatgeobuf(run, folder):
+    """What `tilesight::formats` says of FlatGeobuf."""
+    import geopandas
+    import pyarrow
+    import pyogrio
+
+    arrow, flatgeobuf = folder / "images.arrow", folder / "images.fgb"
+    with pyarrow.ipc.open_stream(arrow) as stream:
+        pyogrio.write_arrow(stream, flatgeobuf, geometry_name="geometry", geometry_type="Point",
+                            crs="OGC:CRS84")
+    frame, rows = geopandas.read_file(flatgeobuf), texts(run, "images")
+    assert sorted(frame["id"]) == sorted(rows["id"].astype("int64"))
 
 
 def check_fields(run, folder):

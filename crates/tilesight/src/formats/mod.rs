@@ -2,6 +2,15 @@
 //!
 //! Rows are transformed in chunks on all threads and written in their order, so that neither
 //! memory nor the bytes depend on how many there are of the one or the other.
+//!
+//! Other formats are a step from here. FlatGeobuf has an index in front of its rows, so whoever
+//! writes it must have seen them all; GDAL does so from the Arrow stream, here in Python:
+//!
+//! ```python
+//! with pyarrow.ipc.open_stream("town.arrow") as stream:
+//!     pyogrio.write_arrow(stream, "town.fgb", geometry_name="geometry", geometry_type="Point",
+//!                         crs="OGC:CRS84")
+//! ```
 
 #[cfg(feature = "arrow")]
 mod arrow;
