@@ -115,13 +115,13 @@ fn flag(batch: &RecordBatch, name: &str, row: usize) -> Option<bool> {
 }
 
 fn text(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
-    cell(batch, name, row, |column| match column.data_type() {
-        DataType::Utf8 => column.as_string::<i32>().value(row).to_owned(),
-        _ => {
-            let texts = column.as_dictionary::<Int32Type>();
-            let key = texts.keys().value(row) as usize;
-            texts.values().as_string::<i32>().value(key).to_owned()
+    cell(batch, name, row, |column| {
+        if column.data_type() == &DataType::Utf8 {
+            return column.as_string::<i32>().value(row).to_owned();
         }
+        let texts = column.as_dictionary::<Int32Type>();
+        let key = texts.keys().value(row) as usize;
+        texts.values().as_string::<i32>().value(key).to_owned()
     })
 }
 

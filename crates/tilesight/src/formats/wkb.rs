@@ -60,12 +60,17 @@ fn push_position(out: &mut Vec<u8>, [lon, lat]: [f64; 2]) {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
 
     fn hex(geometry: &Geometry) -> String {
         let mut bytes = Vec::new();
         push_wkb(&mut bytes, geometry);
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        bytes.iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        })
     }
 
     /// 1 and 2 as doubles.
