@@ -282,7 +282,7 @@ pub trait Export {
     /// # Errors
     ///
     /// Those of `out`, and of kind [`InvalidInput`](io::ErrorKind::InvalidInput) with a
-    /// [`FieldError`] when the [fields](Options::fields) are not columns of the answer.
+    /// [`FieldError`] when the [fields](field@Options::fields) are not columns of the answer.
     ///
     /// # Cost
     ///
