@@ -35,6 +35,7 @@ pub(super) enum Layout {
     /// Longitude and latitude where there are such, no geometry.
     NoGeometry,
     /// Everything.
+    #[cfg(feature = "arrow")]
     Table,
 }
 
@@ -50,6 +51,7 @@ impl Layout {
                 geometry().chain(columns.skip(places)).collect()
             }
             Self::NoGeometry => columns.collect(),
+            #[cfg(feature = "arrow")]
             Self::Table => columns.chain(geometry()).collect(),
         }
     }

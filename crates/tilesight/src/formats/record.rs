@@ -77,6 +77,10 @@ pub(super) enum Type {
 }
 
 /// A named property of the rows of an answer.
+#[cfg_attr(
+    not(feature = "arrow"),
+    allow(dead_code, reason = "texts need no types")
+)]
 pub(super) struct Column<R> {
     pub(super) name: &'static str,
     pub(super) type_: Type,
