@@ -73,6 +73,12 @@ Examples:
   tilesight features town --signs --value 'regulatory--*' --bbox 24.92,60.16,24.95,60.18
   tilesight features town --points --value object--bench --near 24.9384,60.1699 --nearest 5")]
     Features(Features),
+    /// Write all images as a partitioned GeoParquet dataset, a folder a tile
+    #[cfg(feature = "parquet")]
+    #[command(after_help = "\
+Example:
+  tilesight export country.mbtiles --partition-zoom 8 -o country")]
+    Export(Export),
     /// Say what a source holds: tiles, area, counts, dates, licence
     Info(Info),
     /// Ask the Graph API about images, map features, organizations and sequences
@@ -229,6 +235,11 @@ pub(crate) struct Sequences {
     pub(crate) filter: Filter,
     #[command(flatten)]
     pub(crate) output: Output,
+
+    /// Shape of the JSON: our own, or that of older services
+    #[arg(long, value_name = "SHAPE", default_value = "tilesight", help_heading = "Output",
+          conflicts_with_all = ["count", "fields", "wkt"])]
+    pub(crate) shape: Shape,
 }
 
 #[derive(Debug, Args)]
@@ -388,6 +399,46 @@ pub(crate) struct Pack {
     /// Replace the archive if it is there
     #[arg(long)]
     pub(crate) overwrite: bool,
+}
+
+#[cfg(feature = "parquet")]
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+
+    /// The folder to write, whole or not at all
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "DIR",
+        help_heading = "Output"
+    )]
+    pub(crate) folder: PathBuf,
+
+    /// Zoom of the tiles by which files are told apart: z=8/tile=X-Y/part-0.parquet
+    #[arg(long, value_name = "Z", default_value_t = 8, value_parser = clap::value_parser!(u8).range(0..=14),
+          help_heading = "Output")]
+    pub(crate) partition_zoom: u8,
+
+    /// Columns in this order, geometry among them
+    #[arg(
+        long,
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        help_heading = "Output"
+    )]
+    pub(crate) fields: Option<Vec<String>>,
+
+    /// Replace the folder if it is there
+    #[arg(long, help_heading = "Output")]
+    pub(crate) overwrite: bool,
+
+    /// Write what is held, with a warning, where tiles are not
+    #[arg(long, help_heading = "Output")]
+    pub(crate) partial: bool,
 }
 
 #[derive(Debug, Args)]
@@ -592,10 +643,13 @@ pub(crate) struct FeatureFilter {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
-    /// Format: geojson, geojsonseq, csv, ids or table; where nothing is said, by the extension of
-    /// -o, else a table on a terminal and geojson in a pipe
+    /// Format: geojson, geojsonseq, csv, parquet, arrow, ids or table; where nothing is said, by
+    /// the extension of -o, else a table on a terminal and geojson in a pipe
     #[arg(short, long, value_name = "FORMAT", value_parser = Format::from_str)]
     pub(crate) format: Option<Format>,
+
+    #[command(flatten)]
+    pub(crate) columns: Columns,
 
     /// File to write, whole or not at all
     #[arg(short = 'o', long = "output", value_name = "FILE|-")]
@@ -616,6 +670,37 @@ pub(crate) struct Output {
     /// Answer from what is held, with a warning, where tiles of the place are not
     #[arg(long)]
     pub(crate) partial: bool,
+}
+
+/// Which columns are written.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Columns {
+    /// Columns in this order, geometry among them
+    #[arg(
+        long,
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        conflicts_with = "count"
+    )]
+    pub(crate) fields: Option<Vec<String>>,
+
+    /// Write points to csv as WKT too, instead of lon and lat
+    #[arg(long, conflicts_with_all = ["count", "fields"])]
+    pub(crate) wkt: bool,
+}
+
+/// Shapes of sequences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    /// Lines that are broken where tiles are missing
+    Tilesight,
+    /// Objects as Mapillary's API v2 had them
+    V2,
+    /// Features as Mapillary's API v2 had them
+    V2Geojson,
+    /// Features as Mapillary's API v3 had them
+    V3,
 }
 
 /// The tilesets of the service.

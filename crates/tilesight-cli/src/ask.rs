@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tilesight::formats::{Export, Format};
+use tilesight::formats::{Export, Format, Options, Written};
 use tilesight::{Dataset, GroupBy, ImageQuery, NotHeld, Place};
 
 use crate::args::Source;
@@ -20,12 +20,18 @@ pub(crate) fn answer(plan: &Plan, voice: Voice) -> Result<(), Failure> {
         Question::Sequences(query) => {
             let found = data.sequences(query)?;
             voice_missing(found.missing(), voice);
-            write(&found, found.len(), &query.place, plan, voice)?;
+            if let Answer::Shape { shape, as_lines } = plan.answer {
+                let written =
+                    output::write(&plan.target, |out| Ok(shape.write(&found, as_lines, out)?))?;
+                voice_written(written, plan, voice);
+            } else {
+                write(&found, found.len(), (&data, &query.place), plan, voice)?;
+            }
         }
         Question::Features(query) => {
             let found = data.features(query)?;
             voice_missing(found.missing(), voice);
-            write(&found, found.len(), &query.place, plan, voice)?;
+            write(&found, found.len(), (&data, &query.place), plan, voice)?;
         }
     }
     voice.tell(format_args!("answered in {:.1?}", begun.elapsed()));
@@ -63,34 +69,49 @@ fn answer_images(
     voice_missing(found.missing(), voice);
     match plan.answer {
         Answer::Groups { by, as_csv } => write_groups(data, query, by, as_csv, &plan.target),
-        _ => write(&found, found.len(), &query.place, plan, voice),
+        _ => write(&found, found.len(), (data, &query.place), plan, voice),
     }
 }
 
-/// Writes the rows of an answer, or their number.
+/// Writes the rows of an answer to a question about a place, or their number.
 fn write(
     found: &impl Export,
     len: usize,
-    place: &Place,
+    (data, place): (&Dataset, &Place),
     plan: &Plan,
     voice: Voice,
 ) -> Result<(), Failure> {
     let Answer::Rows(format) = plan.answer else {
         return write_count(len as u64, &plan.target);
     };
-    let written = output::write(&plan.target, |out| Ok(found.write(format, place, out)?))?;
+    let options = Options {
+        fields: plan.columns.fields.as_deref(),
+        wkt: plan.columns.wkt,
+        data: Some(data),
+        ..Options::new(format, place)
+    };
+    let written = output::write(&plan.target, |out| Ok(found.write_with(&options, out)?))?;
+    if !matches!(format, Format::Ids | Format::Table { .. }) {
+        voice_written(written, plan, voice);
+    }
+    voice_inexact(written, voice);
+    Ok(())
+}
+
+fn voice_written(written: Written, plan: &Plan, voice: Voice) {
+    if let Target::File { path, .. } = &plan.target {
+        voice.tell(format_args!("{} rows in {}", written.rows, path.display()));
+    }
+}
+
+/// Warns of ids that may be wrong.
+pub(crate) fn voice_inexact(written: Written, voice: Voice) {
     if written.inexact_ids > 0 {
         voice.warn(format_args!(
             "{} of the ids were rounded before they came into the tiles and may be wrong",
             written.inexact_ids
         ));
     }
-    if let (Target::File { path, .. }, Format::GeoJson | Format::GeoJsonSeq | Format::Csv) =
-        (&plan.target, format)
-    {
-        voice.tell(format_args!("{} rows in {}", written.rows, path.display()));
-    }
-    Ok(())
 }
 
 fn write_count(count: u64, target: &Target) -> Result<(), Failure> {

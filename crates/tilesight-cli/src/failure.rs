@@ -57,6 +57,9 @@ impl From<tilesight::Error> for Failure {
         match error {
             tilesight::Error::Query(error) => error.into(),
             tilesight::Error::Store(error) => Self::failed(error),
+            tilesight::Error::Open(_)
+            | tilesight::Error::Write { .. }
+            | tilesight::Error::WriteDataset(_) => Self::failed(error),
             _ => Self::usage(error),
         }
     }

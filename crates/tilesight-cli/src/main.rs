@@ -1,7 +1,8 @@
 //! The program `tilesight`.
 //!
 //! [`args`] holds what was typed, [`plan`] makes questions of it, [`ask`] and [`info`] answer
-//! them, [`build`] makes dataset files and [`pack`] archives, [`fetch`] fills stores and [`verify`] examines them, [`graph`] and
+//! them, [`build`] makes dataset files, [`pack`] archives and `export` partitioned datasets, [`fetch`]
+//! fills stores and [`verify`] examines them, [`graph`] and
 //! [`download`] ask the [`service`], and [`output`] alone prints.
 
 #![forbid(unsafe_code)]
@@ -10,6 +11,8 @@ mod args;
 mod ask;
 mod build;
 mod download;
+#[cfg(feature = "parquet")]
+mod export;
 mod failure;
 mod fetch;
 mod graph;
@@ -56,6 +59,8 @@ fn run(command: Command, voice: Voice) -> Result<(), Failure> {
         Command::Features(typed) => ask::answer(&Plan::features(typed, on_terminal)?, voice),
         Command::Fetch(typed) => fetch::fetch(&typed, voice),
         Command::Verify(typed) => verify::verify(&typed, voice),
+        #[cfg(feature = "parquet")]
+        Command::Export(typed) => export::export(typed, voice),
         Command::Info(typed) => info::show(&typed, voice),
         Command::Graph(typed) => graph::ask(typed),
         Command::DownloadImages(typed) => download::download(typed, voice),

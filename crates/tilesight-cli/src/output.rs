@@ -78,6 +78,12 @@ impl Voice {
         )
     }
 
+    /// A bar for the writing of rows, on a terminal alone.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn export_bar(self) -> ProgressBar {
+        self.bar(None, "writing {wide_bar} {pos}/{len} rows, {eta}")
+    }
+
     /// A bar for the fetching of tiles, on a terminal alone.
     pub(crate) fn fetch_bar(self) -> ProgressBar {
         self.bar(
@@ -151,6 +157,56 @@ pub(crate) fn write_archive<T>(
         return Err(Failure::Failed(format!("{} {problem}", path.display())));
     }
     write_file(path, overwrite, make)
+}
+
+/// Refuses a folder that cannot be written, before any work is done for it.
+#[cfg(feature = "parquet")]
+pub(crate) fn check_folder(path: &Path, overwrite: bool) -> Result<(), Failure> {
+    let problem = if path.as_os_str() == "-" {
+        return Err(Failure::usage(
+            "a folder is not written to standard output: -o town",
+        ));
+    } else if path.exists() && !path.is_dir() {
+        "is a file; give a folder"
+    } else if path.exists() && !overwrite {
+        "exists; add --overwrite to replace it"
+    } else if !folder_of(path).is_dir() {
+        "lies in a folder that does not exist"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::failed(format!("{} {problem}", path.display())))
+}
+
+/// Writes a folder that appears whole or not at all: what was there is put aside first, and taken
+/// away when the new one is in its place.
+#[cfg(feature = "parquet")]
+pub(crate) fn write_folder<T>(
+    path: &Path,
+    overwrite: bool,
+    make: impl FnOnce(&Path) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    check_folder(path, overwrite)?;
+    let cannot_write = Failure::cannot_write(path);
+    let beside = tempfile::Builder::new()
+        .prefix(".tilesight-")
+        .suffix(".part")
+        .tempdir_in(folder_of(path))
+        .map_err(&cannot_write)?;
+    let _guard = Unfinished::mark(beside.path());
+    let new = beside.path().join("new");
+    fs::create_dir(&new).map_err(&cannot_write)?;
+    let outcome = make(&new)?;
+    let old = beside.path().join("old");
+    if path.exists() {
+        fs::rename(path, &old).map_err(&cannot_write)?;
+    }
+    if let Err(error) = fs::rename(&new, path) {
+        // Whether or not there was something to put back.
+        let _ = fs::rename(&old, path);
+        return Err(cannot_write(error));
+    }
+    Ok(outcome)
 }
 
 /// Refuses a target that cannot be written, before any work is done for it.
@@ -229,7 +285,7 @@ fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder_of(path))
 }
 
-/// The temporary file that an interrupt must take away, since it skips every destructor.
+/// The temporary file or folder that an interrupt must take away, since it skips every destructor.
 static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// What ends work in progress in its own way, at the first interrupt.
@@ -268,7 +324,11 @@ pub(crate) fn end_on_interrupt() -> Result<(), Failure> {
             .take()
         {
             // Nobody is left to be told that it could not be removed.
-            let _ = fs::remove_file(path);
+            let _ = if path.is_dir() {
+                fs::remove_dir_all(path)
+            } else {
+                fs::remove_file(path)
+            };
         }
         std::process::exit(INTERRUPTED);
     };

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use tilesight::formats::Format;
+use tilesight::formats::{Format, Rows, SequenceShape, check_fields};
 use tilesight::{
     FeatureKind, FeatureQuery, Filter, GroupBy, ImageQuery, Kind, LonLat, Place, Region,
     SequenceQuery,
@@ -22,6 +22,7 @@ pub(crate) struct Plan {
     pub(crate) source: Source,
     pub(crate) question: Question,
     pub(crate) answer: Answer,
+    pub(crate) columns: args::Columns,
     pub(crate) target: Target,
 }
 
@@ -38,6 +39,11 @@ pub(crate) enum Question {
 pub(crate) enum Answer {
     /// Its rows.
     Rows(Format),
+    /// Sequences in the shape of another service, as one or line by line.
+    Shape {
+        shape: SequenceShape,
+        as_lines: bool,
+    },
     /// Their number.
     Count,
     /// The number of images in each group, as CSV or as lines to read.
@@ -63,29 +69,36 @@ impl Plan {
             limit: typed.output.limit,
             allow_partial: typed.output.partial,
         };
+        check_columns(&typed.output.columns, answer, Rows::Images, &query.place)?;
         let question = Question::Images(query);
         Ok(Self {
             source: typed.source,
             question,
             answer,
-            target: target(typed.output),
+            target: target(&typed.output),
+            columns: typed.output.columns,
         })
     }
 
     pub(crate) fn sequences(typed: args::Sequences, on_terminal: bool) -> Result<Self, Failure> {
-        let answer = answer(&typed.output, on_terminal)?;
+        let answer = match shape(typed.shape) {
+            Some(shape) => shaped(shape, &typed.output)?,
+            None => answer(&typed.output, on_terminal)?,
+        };
         let query = SequenceQuery {
             place: place(&typed.place)?,
             filter: filter(typed.filter),
             limit: typed.output.limit,
             allow_partial: typed.output.partial,
         };
+        check_columns(&typed.output.columns, answer, Rows::Sequences, &query.place)?;
         let question = Question::Sequences(query);
         Ok(Self {
             source: typed.source,
             question,
             answer,
-            target: target(typed.output),
+            target: target(&typed.output),
+            columns: typed.output.columns,
         })
     }
 
@@ -104,12 +117,14 @@ impl Plan {
             limit: typed.output.limit,
             allow_partial: typed.output.partial,
         };
+        check_columns(&typed.output.columns, answer, Rows::Features, &query.place)?;
         let question = Question::Features(query);
         Ok(Self {
             source: typed.source,
             question,
             answer,
-            target: target(typed.output),
+            target: target(&typed.output),
+            columns: typed.output.columns,
         })
     }
 }
@@ -218,7 +233,7 @@ fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn filter(typed: args::Filter) -> Filter {
+pub(crate) fn filter(typed: args::Filter) -> Filter {
     Filter {
         since: typed.since,
         until: typed.until,
@@ -240,14 +255,11 @@ fn either<T>(first: bool, of_first: T, second: bool, of_second: T) -> Option<T> 
     }
 }
 
-fn target(typed: args::Output) -> Target {
-    match typed.target {
-        Some(path) if !is_dash(&path) => Target::File {
-            path,
-            overwrite: typed.overwrite,
-        },
-        _ => Target::Stdout,
-    }
+fn target(typed: &args::Output) -> Target {
+    file(typed).map_or(Target::Stdout, |path| Target::File {
+        path: path.to_owned(),
+        overwrite: typed.overwrite,
+    })
 }
 
 fn answer(typed: &args::Output, on_terminal: bool) -> Result<Answer, Failure> {
@@ -262,6 +274,11 @@ fn answer(typed: &args::Output, on_terminal: bool) -> Result<Answer, Failure> {
         },
         (None, None) => Format::GeoJson,
     };
+    if format.is_binary() && on_terminal && file(typed).is_none() {
+        return Err(Failure::usage(
+            "a terminal does not show this format: write a file, as -o town.parquet",
+        ));
+    }
     let shortens = on_terminal && file(typed).is_none() && typed.limit.is_none();
     Ok(Answer::Rows(match format {
         Format::Table { .. } if shortens => Format::Table {
@@ -269,6 +286,54 @@ fn answer(typed: &args::Output, on_terminal: bool) -> Result<Answer, Failure> {
         },
         format => format,
     }))
+}
+
+const fn shape(typed: args::Shape) -> Option<SequenceShape> {
+    match typed {
+        args::Shape::Tilesight => None,
+        args::Shape::V2 => Some(SequenceShape::V2),
+        args::Shape::V2Geojson => Some(SequenceShape::V2GeoJson),
+        args::Shape::V3 => Some(SequenceShape::V3),
+    }
+}
+
+fn shaped(shape: SequenceShape, typed: &args::Output) -> Result<Answer, Failure> {
+    let format = typed
+        .format
+        .or_else(|| file(typed).and_then(Format::of_path));
+    let as_lines = match format {
+        Some(Format::GeoJsonSeq) => true,
+        Some(Format::GeoJson) | None => false,
+        Some(_) => {
+            return Err(Failure::usage(
+                "these shapes are JSON, as one (-f geojson) or line by line (-f geojsonseq)",
+            ));
+        }
+    };
+    Ok(Answer::Shape { shape, as_lines })
+}
+
+/// Refuses columns that there are not, and those that would silently have no effect.
+fn check_columns(
+    typed: &args::Columns,
+    answer: Answer,
+    rows: Rows,
+    place: &Place,
+) -> Result<(), Failure> {
+    let Some(fields) = &typed.fields else {
+        let has_effect = !typed.wkt || answer == Answer::Rows(Format::Csv);
+        let problem = "--wkt belongs to csv: --wkt -f csv";
+        return has_effect.then_some(()).ok_or(Failure::usage(problem));
+    };
+    match answer {
+        Answer::Rows(Format::Ids) => Err(Failure::usage(
+            "ids have no fields: --fields id,captured_at -f csv",
+        )),
+        Answer::Groups { .. } => Err(Failure::usage(
+            "--fields chooses columns of rows, not of counts: leave out --count-by",
+        )),
+        _ => check_fields(fields, rows, place).map_err(Failure::usage),
+    }
 }
 
 fn groups(by: args::GroupBy, typed: &args::Output, on_terminal: bool) -> Result<Answer, Failure> {
@@ -303,7 +368,8 @@ fn file(typed: &args::Output) -> Option<&Path> {
 
 fn unknown_extension(path: &Path) -> Failure {
     Failure::usage(format!(
-        "{} does not tell its format: end it in .geojson, .geojsonl, .csv, .ids or .txt, or add \
+        "{} does not tell its format: end it in .geojson, .geojsonl, .csv, .parquet, .arrow, \
+         .ids or .txt, or add \
          -f geojson",
         path.display()
     ))
@@ -424,6 +490,44 @@ mod tests {
         assert_eq!(answer_of("images t --count-by month", false), groups(true));
     }
 
+    #[test]
+    fn shapes_are_whole_or_line_by_line() {
+        let shaped = |as_lines| Answer::Shape {
+            shape: SequenceShape::V3,
+            as_lines,
+        };
+        assert_eq!(answer_of("sequences t --shape v3", true), shaped(false));
+        assert_eq!(
+            answer_of("sequences t --shape v3 -o a.geojsonl", true),
+            shaped(true)
+        );
+        assert_eq!(
+            answer_of("sequences t --shape tilesight", false),
+            Answer::Rows(Format::GeoJson)
+        );
+    }
+
+    #[test]
+    fn fields_of_a_measured_place_are_there() {
+        let plan = plan(
+            "images t --near 1,2 --radius 5 --fields id,distance_m",
+            false,
+        )
+        .unwrap();
+        assert_eq!(plan.columns.fields.unwrap(), ["id", "distance_m"]);
+    }
+
+    #[cfg(feature = "parquet")]
+    #[test]
+    fn a_terminal_shows_no_columns() {
+        let message = plan("images t -f parquet", true).unwrap_err();
+        assert!(message.contains("-o town.parquet"), "{message}");
+        assert_eq!(
+            answer_of("images t -f parquet", false),
+            Answer::Rows(Format::Parquet)
+        );
+    }
+
     #[track_caller]
     fn check_refused(line: &str, expected: &str) {
         let message = plan(line, false).unwrap_err();
@@ -442,8 +546,17 @@ mod tests {
         check_refused("images t --since yesterday", "2023-05-01");
         check_refused("images t --near 200,10 --radius 1", "-180 to 180");
         check_refused("images t --near 1,2 --radius x", "12.5");
-        check_refused("images t -f parquet", "geojsonseq");
-        check_refused("images t -o town.parquet", "-f geojson");
+        check_refused("images t -f shapefile", "geojsonseq");
+        check_refused("images t -o town.shp", "-f geojson");
+        check_refused("images t --fields id,colour", "captured_at");
+        check_refused("images t --fields distance_m", "compass_angle");
+        check_refused("images t --fields id,id", "twice");
+        check_refused("images t --fields id -f ids", "-f csv");
+        check_refused("images t --fields id --count-by year", "--count-by");
+        check_refused("images t --wkt", "-f csv");
+        check_refused("sequences t --shape v2 -f csv", "-f geojsonseq");
+        check_refused("sequences t --shape v4", "v2-geojson");
+        check_refused("sequences t --fields lon", "length_m");
         check_refused("images t --count-by month -f geojson", "-f csv");
         check_refused("images t --org acme", "498763468214164");
         check_refused("images t --aoi no/such.geojson", "no/such.geojson");

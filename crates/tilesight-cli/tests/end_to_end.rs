@@ -501,8 +501,8 @@ fn formats_follow_the_extension() {
     assert!(starts("a.geojsonl").starts_with("{\"type\":\"Feature\""));
     assert!(starts("a.ids").starts_with(char::is_numeric));
     assert!(starts("a.txt").ends_with("2 images\n"));
-    let parquet = dir.path().join("a.parquet");
-    assert!(bad(&format!("images town -o {}", parquet.display()), 2).contains("-f geojson"));
+    let shapefile = dir.path().join("a.shp");
+    assert!(bad(&format!("images town -o {}", shapefile.display()), 2).contains("-f geojson"));
 }
 
 #[test]
@@ -548,7 +548,7 @@ fn wrong_usage_names_the_value_and_a_right_one() {
         ("images town --org x", "x", "498763468214164"),
         ("images town --heading 1", "1", "315,45"),
         ("images town --heading 0,400", "400", ""),
-        ("images town -f parquet", "parquet", "geojsonseq"),
+        ("images town -f shapefile", "shapefile", "geojsonseq"),
         ("images town --limit -1", "-1", ""),
         ("images town --bbox 1,2,3,4 --near 1,2", "--bbox", ""),
         ("images town --count-by week", "week", "month"),

@@ -62,7 +62,7 @@ pub struct Built {
 /// # Errors
 ///
 /// [`Error::Store`] when a source cannot be read, [`Error::Query`] when there are more rows than
-/// can be numbered or temporary files cannot be written, [`Error::Write`] when `file` cannot be.
+/// can be numbered or temporary files cannot be written, [`Error::WriteDataset`] when `file` cannot be.
 ///
 /// # Example
 ///
@@ -91,7 +91,7 @@ pub fn build(
     write(&data, &source, file)?;
     Ok(Built {
         images: data.len(),
-        bytes: file.metadata().map_err(Error::Write)?.len(),
+        bytes: file.metadata().map_err(Error::WriteDataset)?.len(),
         source,
     })
 }
@@ -100,6 +100,6 @@ pub fn build(
 pub(crate) fn write(data: &Dataset, source: &Source, file: &File) -> Result<(), Error> {
     let out = BufWriter::with_capacity(1 << 20, file);
     data.write(out, &about::to_json(source))
-        .map_err(Error::Write)?;
+        .map_err(Error::WriteDataset)?;
     Ok(())
 }

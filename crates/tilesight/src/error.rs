@@ -12,7 +12,16 @@ pub enum Error {
     Open(#[from] tilesight_query::OpenError),
     /// The dataset file could not be written.
     #[error("cannot write the dataset: {0}")]
-    Write(std::io::Error),
+    WriteDataset(std::io::Error),
+    /// A file could not be written.
+    #[error("cannot write {}: {error}", path.display())]
+    Write {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        error: std::io::Error,
+    },
     /// The question was not answered: [`NotHeld`](tilesight_query::Error::NotHeld) for one.
     #[error(transparent)]
     Query(#[from] tilesight_query::Error),
@@ -33,6 +42,9 @@ pub enum Error {
     #[cfg(feature = "fetch")]
     #[error(transparent)]
     Fetch(#[from] tilesight_fetch::FetchError),
+    /// Columns that there are not.
+    #[error(transparent)]
+    Fields(#[from] crate::formats::FieldError),
 }
 
 impl Error {
@@ -43,10 +55,12 @@ impl Error {
             Self::Store(error) => error.is_retryable(),
             Self::Query(error) => error.is_retryable(),
             Self::Open(_)
-            | Self::Write(_)
+            | Self::WriteDataset(_)
+            | Self::Write { .. }
             | Self::Position(_)
             | Self::Region(_)
-            | Self::Date(_) => false,
+            | Self::Date(_)
+            | Self::Fields(_) => false,
             #[cfg(feature = "fetch")]
             Self::Cover(_) => false,
             #[cfg(feature = "fetch")]

@@ -63,8 +63,8 @@ pub struct Source {
     pub left_out: u64,
     /// The first tile that has such a row.
     pub left_out_first: Option<TileId>,
-    /// When the first and the last of the tiles were fetched, in milliseconds since 1970, where
-    /// the source knows.
+    /// When the first and the last of the tiles were fetched, or found unchanged: milliseconds
+    /// since 1970, UTC. Fetched stores alone know.
     pub fetched_at_ms: Option<(i64, i64)>,
 }
 
@@ -282,11 +282,14 @@ fn describe(store: &dyn TileStore, indices: &[usize], outcomes: &[Outcome]) -> S
         bytes: outcomes.iter().map(|outcome| outcome.bytes).sum(),
         left_out: outcomes.iter().map(|outcome| outcome.left_out).sum(),
         left_out_first: first.map(|outcome| outcome.tile),
-        fetched_at_ms: store.ledger().and_then(|ledger| {
-            let times = || indices.iter().map(|&index| ledger.fetched_at_ms[index]);
-            Some((times().min()?, times().max()?))
-        }),
+        fetched_at_ms: fetched_at_ms(store, indices),
     }
+}
+
+fn fetched_at_ms(store: &dyn TileStore, indices: &[usize]) -> Option<(i64, i64)> {
+    let times_ms = &store.ledger()?.fetched_at_ms;
+    let times_ms = || indices.iter().map(|&index| times_ms[index]);
+    times_ms().min().zip(times_ms().max())
 }
 
 /// What a ledger knows of tiles that have no bytes: that they are empty, or could not be fetched.

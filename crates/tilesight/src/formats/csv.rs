@@ -1,86 +1,96 @@
 //! Comma-separated values (RFC 4180), with a header.
 
-use std::io::{self, Write};
-
+use super::fields::Field;
 use super::number::{push_degrees, push_integer, push_measure, push_shortest, push_time};
-use super::record::{Column, Geometry, Record, Value};
+use super::record::{Geometry, Record, Value};
+use super::text::TextFormat;
 
-/// Writes points as `lon,lat` and their properties; other geometries as a column `WKT` instead.
-pub(super) fn write<R: Record>(
-    columns: &[Column<R>],
-    rows: impl Iterator<Item = R>,
-    is_points: bool,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    write_rows(columns, rows, is_points, out).map_err(io_error)
+/// What the geometry is called, so that others find it by themselves.
+const GEOMETRY_HEADER: &str = "WKT";
+
+/// Cells between commas under a header; geometry as well-known text.
+pub(super) struct Csv<R> {
+    pub(super) fields: Vec<Field<R>>,
 }
 
-fn write_rows<R: Record>(
-    columns: &[Column<R>],
-    rows: impl Iterator<Item = R>,
-    is_points: bool,
-    out: &mut dyn Write,
-) -> csv::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
-    let place: &[&str] = if is_points { &["lon", "lat"] } else { &["WKT"] };
-    let names = columns.iter().map(|column| column.name);
-    csv.write_record(place.iter().copied().chain(names))?;
-    let mut cell = Vec::new();
-    for row in rows {
-        for part in 0..place.len() {
-            cell.clear();
-            push_place(&mut cell, &row.geometry(), part, is_points);
-            csv.write_field(&cell)?;
+impl<R: Record> TextFormat<R> for Csv<R> {
+    fn head(&self) -> Vec<u8> {
+        let names = self.fields.iter().map(|field| match field {
+            Field::Geometry => GEOMETRY_HEADER,
+            Field::Column(column) => column.name,
+        });
+        let mut line = names.collect::<Vec<_>>().join(",").into_bytes();
+        line.push(b'\n');
+        line
+    }
+
+    fn push(&self, out: &mut Vec<u8>, row: &R) {
+        let start = out.len();
+        for (index, field) in self.fields.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            match field {
+                Field::Geometry => push_geometry(out, &row.geometry()),
+                Field::Column(column) => push_value(out, (column.value)(row)),
+            }
         }
-        for column in columns {
-            cell.clear();
-            push_value(&mut cell, (column.value)(&row));
-            csv.write_field(&cell)?;
+        if out.len() == start {
+            // An empty line would be no row.
+            out.extend_from_slice(b"\"\"");
         }
-        csv.write_record(None::<&[u8]>)?;
-    }
-    Ok(csv.flush()?)
-}
-
-/// The error of the writer underneath, whose kind a conversion by `csv` would hide.
-fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
+        out.push(b'\n');
     }
 }
 
-fn push_place(cell: &mut Vec<u8>, geometry: &Geometry, part: usize, is_points: bool) {
-    match geometry {
-        Geometry::Point(position) if is_points => push_degrees(cell, position[part]),
-        _ => push_wkt(cell, geometry),
-    }
+fn push_geometry(out: &mut Vec<u8>, geometry: &Geometry) {
+    // Of all geometries, a point alone has no comma.
+    let quote: &[u8] = match geometry {
+        Geometry::Point(_) => b"",
+        _ => b"\"",
+    };
+    out.extend_from_slice(quote);
+    push_wkt(out, geometry);
+    out.extend_from_slice(quote);
 }
 
-fn push_value(cell: &mut Vec<u8>, value: Value) {
+fn push_value(out: &mut Vec<u8>, value: Value) {
     match value {
         Value::Null => {}
-        Value::Id(id) => push_integer(cell, id),
-        Value::Text(text) => cell.extend_from_slice(text.as_bytes()),
-        Value::Foreign(text) => push_guarded(cell, text),
-        Value::Time(ms) => push_time(cell, ms),
-        Value::Flag(flag) => cell.extend_from_slice(if flag { b"true" } else { b"false" }),
-        Value::Number(number) => push_shortest(cell, number),
-        Value::Measure(measure) => push_measure(cell, measure),
-        Value::Count(count) => push_integer(cell, count),
+        Value::Id(id) => push_integer(out, id),
+        Value::Text(text) => push_text(out, text),
+        Value::Foreign(text) => push_guarded(out, text),
+        Value::Time(ms) => push_time(out, ms),
+        Value::Flag(flag) => out.extend_from_slice(if flag { b"true" } else { b"false" }),
+        Value::Degrees(degrees) => push_degrees(out, degrees),
+        Value::Number(number) => push_shortest(out, number),
+        Value::Measure(measure) => push_measure(out, measure),
+        Value::Count(count) => push_integer(out, count),
     }
+}
+
+/// Appends a text, between quotes where it must be (RFC 4180, section 2).
+fn push_text(out: &mut Vec<u8>, text: &str) {
+    let is_plain = |byte: u8| !matches!(byte, b'"' | b',' | b'\n' | b'\r');
+    if text.bytes().all(is_plain) {
+        return out.extend_from_slice(text.as_bytes());
+    }
+    out.push(b'"');
+    out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+    out.push(b'"');
 }
 
 /// Keeps a spreadsheet from running a text of unknown origin as a formula.
-fn push_guarded(cell: &mut Vec<u8>, text: &str) {
+fn push_guarded(out: &mut Vec<u8>, text: &str) {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        cell.push(b'\'');
+        push_text(out, &format!("'{text}"));
+    } else {
+        push_text(out, text);
     }
-    cell.extend_from_slice(text.as_bytes());
 }
 
 /// Well-known text (OGC 06-103r4).
-fn push_wkt(out: &mut Vec<u8>, geometry: &Geometry) {
+pub(super) fn push_wkt(out: &mut Vec<u8>, geometry: &Geometry) {
     match geometry {
         Geometry::Point(position) => {
             out.extend_from_slice(b"POINT ");
@@ -125,6 +135,7 @@ fn push_list<T>(out: &mut Vec<u8>, items: &[T], push: impl Fn(&mut Vec<u8>, &T))
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn formulas_are_guarded_in_foreign_text_alone() {
@@ -162,5 +173,21 @@ mod tests {
             wkt(Geometry::MultiLine(vec![vec![a, b], vec![b, a]])),
             "MULTILINESTRING ((24.5 60.25, -1 0), (-1 0, 24.5 60.25))"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn texts_read_back(text in "(?s).{0,20}", other in "[\",\r\n a]{1,5}") {
+            // The reader takes away a byte order mark at the very start.
+            let mut line = b"start,".to_vec();
+            push_text(&mut line, &text);
+            line.push(b',');
+            push_text(&mut line, &other);
+            line.push(b'\n');
+            let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&line[..]);
+            let cells: Vec<_> = reader.records().map(Result::unwrap).collect();
+            prop_assert_eq!(cells.len(), 1);
+            prop_assert_eq!((&cells[0][1], &cells[0][2]), (&text[..], &other[..]));
+        }
     }
 }

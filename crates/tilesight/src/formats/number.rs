@@ -1,7 +1,5 @@
 //! Numbers and times as text, appended to a buffer.
 
-use std::io::Write;
-
 /// Digits after the point of degrees: 10⁻⁹° is less than a tenth of a grid unit up to the edge of
 /// the Mercator square, so text leads back to the same position.
 const DEGREE_DECIMALS: usize = 9;
@@ -33,8 +31,9 @@ pub(super) fn push_measure(out: &mut Vec<u8>, measure: f64) {
 
 /// Appends a finite number in the fewest digits that read back as the same number.
 pub(super) fn push_shortest(out: &mut Vec<u8>, number: f64) {
-    // Writing to memory does not fail.
-    let _ = write!(out, "{number}");
+    let mut buffer = zmij::Buffer::new();
+    let digits = buffer.format_finite(number);
+    out.extend_from_slice(digits.strip_suffix(".0").unwrap_or(digits).as_bytes());
 }
 
 /// Appends a time in milliseconds since 1970 as RFC 3339 in UTC, with milliseconds; a time that
@@ -45,19 +44,27 @@ pub(super) fn push_time(out: &mut Vec<u8>, ms: i64) {
     }
     let (year, month, day) = civil_date(ms / DAY_MS);
     let of_day = ms % DAY_MS;
-    push_padded(out, year, 4);
-    for (separator, number, width) in [
-        (b'-', month, 2),
-        (b'-', day, 2),
-        (b'T', of_day / 3_600_000, 2),
-        (b':', of_day / 60_000 % 60, 2),
-        (b':', of_day / 1_000 % 60, 2),
-        (b'.', of_day % 1_000, 3),
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    for (end, width, number) in [
+        (4, 4, year),
+        (7, 2, month),
+        (10, 2, day),
+        (13, 2, of_day / 3_600_000),
+        (16, 2, of_day / 60_000 % 60),
+        (19, 2, of_day / 1_000 % 60),
+        (23, 3, of_day % 1_000),
     ] {
-        out.push(separator);
-        push_padded(out, number, width);
+        set_digits(&mut text[end - width..end], number);
     }
-    out.push(b'Z');
+    out.extend_from_slice(&text);
+}
+
+/// Sets the last digits of a number that is not negative, as many as there is room for.
+fn set_digits(digits: &mut [u8], mut number: i64) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
 }
 
 /// Year, month and day of a day counted from 1970-01-01, not before it.
@@ -104,20 +111,12 @@ fn push_fraction(out: &mut Vec<u8>, fraction: i64, decimals: usize) {
         return;
     }
     out.push(b'.');
-    push_padded(out, fraction, decimals);
+    let start = out.len();
+    out.resize(start + decimals, b'0');
+    set_digits(&mut out[start..], fraction);
     while out.last() == Some(&b'0') {
         out.pop();
     }
-}
-
-fn push_padded(out: &mut Vec<u8>, number: i64, width: usize) {
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(number);
-    out.extend(std::iter::repeat_n(
-        b'0',
-        width.saturating_sub(digits.len()),
-    ));
-    out.extend_from_slice(digits.as_bytes());
 }
 
 #[cfg(test)]
@@ -143,7 +142,7 @@ mod tests {
         assert_eq!(degrees(-0.0), "0");
         assert_eq!(degrees(-180.0), "-180");
         assert_eq!(text(|out| push_measure(out, 12.345_678_9)), "12.345679");
-        assert_eq!(text(|out| push_measure(out, 1e300)), format!("{}", 1e300));
+        assert_eq!(text(|out| push_measure(out, 1e300)), "1e+300");
     }
 
     #[test]
@@ -181,6 +180,15 @@ mod tests {
             let slow = format!("{number:.9}");
             let slow = slow.trim_end_matches('0').trim_end_matches('.');
             prop_assert_eq!(degrees(number), slow);
+        }
+
+        #[test]
+        fn shortest_numbers_are_those_of_the_standard_library(number in -1e4..1e4_f64) {
+            let slow = format!("{number}");
+            let fast = text(|out| push_shortest(out, number));
+            prop_assert_eq!(fast.parse(), Ok(number));
+            // Where neither writes an exponent they agree.
+            prop_assert!(fast == slow || fast.contains('e'), "{} and {}", fast, slow);
         }
 
         #[test]

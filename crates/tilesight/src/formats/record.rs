@@ -2,8 +2,17 @@
 
 use std::borrow::Cow;
 
-use tilesight_query::{FeatureKind, Image, Kind, MapFeature, Sequence, Track};
+use tilesight_query::{FeatureKind, Image, Kind, MapFeature, Place, Sequence, Track};
 use tilesight_tile::LonLat;
+
+use super::gaps;
+use crate::Dataset;
+
+/// Points that are transformed at once.
+const POINTS_A_CHUNK: usize = 1 << 14;
+
+/// Lines that are transformed at once; each has some hundred vertices.
+const LINES_A_CHUNK: usize = 1 << 8;
 
 /// One value of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,6 +29,8 @@ pub(super) enum Value<'a> {
     Time(i64),
     /// Yes or no.
     Flag(bool),
+    /// A longitude or latitude.
+    Degrees(f64),
     /// A finite number as its tile has it.
     Number(f64),
     /// A finite number that a query measured.
@@ -48,21 +59,92 @@ impl Value<'_> {
     }
 }
 
+/// What the values of a column are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    /// [`Value::Id`] or [`Value::Count`].
+    Integer,
+    /// [`Value::Degrees`], [`Value::Number`] or [`Value::Measure`].
+    Real,
+    /// [`Value::Text`] or [`Value::Foreign`], different from row to row.
+    Text,
+    /// The same, with few different ones.
+    Category,
+    /// [`Value::Time`].
+    Time,
+    /// [`Value::Flag`].
+    Flag,
+}
+
 /// A named property of the rows of an answer.
+#[cfg_attr(
+    not(feature = "arrow"),
+    allow(dead_code, reason = "texts need no types")
+)]
 pub(super) struct Column<R> {
     pub(super) name: &'static str,
+    pub(super) type_: Type,
+    /// Whether every row has it.
+    pub(super) is_required: bool,
     pub(super) value: for<'a> fn(&'a R) -> Value<'a>,
 }
 
-const fn column<R>(name: &'static str, value: for<'a> fn(&'a R) -> Value<'a>) -> Column<R> {
-    Column { name, value }
+impl<R> Clone for Column<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
-/// Which columns the question adds to those that every row has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Measured {
-    pub(super) distance: bool,
-    pub(super) bearing: bool,
+impl<R> Copy for Column<R> {}
+
+const fn column<R>(
+    name: &'static str,
+    type_: Type,
+    value: for<'a> fn(&'a R) -> Value<'a>,
+) -> Column<R> {
+    Column {
+        name,
+        type_,
+        is_required: false,
+        value,
+    }
+}
+
+const fn required<R>(
+    name: &'static str,
+    type_: Type,
+    value: for<'a> fn(&'a R) -> Value<'a>,
+) -> Column<R> {
+    Column {
+        is_required: true,
+        ..column(name, type_, value)
+    }
+}
+
+/// What decides which columns an answer has, beside its rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<'d> {
+    /// Whether the question measured distances.
+    pub(super) has_distance: bool,
+    /// Whether it measured bearings.
+    pub(super) has_bearing: bool,
+    /// The dataset that was asked, if it is known.
+    pub(super) data: Option<&'d Dataset>,
+}
+
+impl<'d> Context<'d> {
+    pub(super) const fn new(place: &Place, data: Option<&'d Dataset>) -> Self {
+        let (has_distance, has_bearing) = match place {
+            Place::Everywhere | Place::Bbox(_) | Place::Region(_) => (false, false),
+            Place::Near { .. } | Place::Nearest { .. } => (true, false),
+            Place::LookingAt { .. } => (true, true),
+        };
+        Self {
+            has_distance,
+            has_bearing,
+            data,
+        }
+    }
 }
 
 /// Where a row lies. Positions are longitude and latitude in degrees.
@@ -76,8 +158,23 @@ pub(super) enum Geometry {
 
 /// A row of an answer.
 pub(super) trait Record: Sized {
-    /// The columns of an answer, the id among them.
-    fn columns(measured: Measured) -> Vec<Column<Self>>;
+    /// What a selection gives for a row.
+    type Raw: Send + Sync;
+
+    /// What the rows are, as `images`.
+    const NOUN: &'static str;
+
+    /// Whether every row is a point, with a longitude and a latitude.
+    const IS_POINT: bool;
+
+    /// Rows that are transformed at once: some 100 kB of text or columns.
+    const CHUNK_ROWS: usize;
+
+    /// Makes the row out of what the selection gives.
+    fn new(raw: &Self::Raw, context: &Context<'_>) -> Self;
+
+    /// The columns of an answer, longitude and latitude first where there are such.
+    fn columns(context: &Context<'_>) -> Vec<Column<Self>>;
 
     /// The id, which every row has.
     fn id(&self) -> Value<'_>;
@@ -88,36 +185,50 @@ pub(super) trait Record: Sized {
     fn geometry(&self) -> Cow<'_, Geometry>;
 }
 
-impl Record for Image<'_> {
-    fn columns(measured: Measured) -> Vec<Column<Self>> {
+impl<'a> Record for Image<'a> {
+    type Raw = Image<'a>;
+    const NOUN: &'static str = "images";
+    const IS_POINT: bool = true;
+    const CHUNK_ROWS: usize = POINTS_A_CHUNK;
+
+    fn new(raw: &Self::Raw, _: &Context<'_>) -> Self {
+        *raw
+    }
+
+    fn columns(context: &Context<'_>) -> Vec<Column<Self>> {
+        use Type::{Category, Flag, Integer, Real, Time};
         let mut columns = vec![
-            column("id", |image: &Self| Value::Id(image.id)),
-            column("captured_at", |image: &Self| {
+            required("lon", Real, |image: &Self| Value::Degrees(image.lon)),
+            required("lat", Real, |image: &Self| Value::Degrees(image.lat)),
+            required("id", Integer, |image: &Self| Value::Id(image.id)),
+            column("captured_at", Time, |image: &Self| {
                 Value::time(image.captured_at_ms)
             }),
-            column("compass_angle", |image: &Self| {
+            column("compass_angle", Real, |image: &Self| {
                 let known = image.compass_angle_deg.filter(|angle| angle.is_finite());
                 known.map_or(Value::Null, Value::Number)
             }),
-            column("is_pano", |image: &Self| Value::is_pano(image.kind)),
-            column("sequence_id", |image: &Self| {
+            column("is_pano", Flag, |image: &Self| Value::is_pano(image.kind)),
+            column("sequence_id", Category, |image: &Self| {
                 image.sequence_id.map_or(Value::Null, Value::Text)
             }),
-            column("organization_id", |image: &Self| {
+            column("organization_id", Integer, |image: &Self| {
                 Value::id(image.organization_id)
             }),
-            column("creator_id", |image: &Self| Value::id(image.creator_id)),
+            column("creator_id", Integer, |image: &Self| {
+                Value::id(image.creator_id)
+            }),
         ];
-        if measured.distance {
-            columns.push(column("distance_m", |image: &Self| {
+        if context.has_distance {
+            columns.push(column("distance_m", Real, |image: &Self| {
                 Value::measure(image.distance_m)
             }));
         }
-        if measured.bearing {
-            columns.push(column("bearing_deg", |image: &Self| {
+        if context.has_bearing {
+            columns.push(column("bearing_deg", Real, |image: &Self| {
                 Value::measure(image.bearing_deg)
             }));
-            columns.push(column("offset_deg", |image: &Self| {
+            columns.push(column("offset_deg", Real, |image: &Self| {
                 Value::measure(image.offset_deg)
             }));
         }
@@ -137,28 +248,40 @@ impl Record for Image<'_> {
     }
 }
 
-impl Record for MapFeature<'_> {
-    fn columns(measured: Measured) -> Vec<Column<Self>> {
+impl<'a> Record for MapFeature<'a> {
+    type Raw = MapFeature<'a>;
+    const NOUN: &'static str = "features";
+    const IS_POINT: bool = true;
+    const CHUNK_ROWS: usize = POINTS_A_CHUNK;
+
+    fn new(raw: &Self::Raw, _: &Context<'_>) -> Self {
+        *raw
+    }
+
+    fn columns(context: &Context<'_>) -> Vec<Column<Self>> {
+        use Type::{Category, Integer, Real, Time};
         let mut columns = vec![
-            column("id", |feature: &Self| Value::Id(feature.id)),
-            column("value", |feature: &Self| {
+            required("lon", Real, |feature: &Self| Value::Degrees(feature.lon)),
+            required("lat", Real, |feature: &Self| Value::Degrees(feature.lat)),
+            required("id", Integer, |feature: &Self| Value::Id(feature.id)),
+            column("value", Category, |feature: &Self| {
                 feature.value.map_or(Value::Null, Value::Foreign)
             }),
-            column("kind", |feature: &Self| {
+            required("kind", Category, |feature: &Self| {
                 Value::Text(match feature.kind {
                     FeatureKind::Point => "point",
                     FeatureKind::TrafficSign => "traffic_sign",
                 })
             }),
-            column("first_seen_at", |feature: &Self| {
+            column("first_seen_at", Time, |feature: &Self| {
                 Value::time(feature.first_seen_at_ms)
             }),
-            column("last_seen_at", |feature: &Self| {
+            column("last_seen_at", Time, |feature: &Self| {
                 Value::time(feature.last_seen_at_ms)
             }),
         ];
-        if measured.distance {
-            columns.push(column("distance_m", |feature: &Self| {
+        if context.has_distance {
+            columns.push(column("distance_m", Real, |feature: &Self| {
                 Value::measure(feature.distance_m)
             }));
         }
@@ -183,47 +306,63 @@ impl Record for MapFeature<'_> {
 pub(super) struct SequenceRecord<'a> {
     sequence: Sequence<'a>,
     geometry: Geometry,
+    /// Unbroken parts of the line.
+    line_parts: u32,
+    /// Tiles not held into which the line runs, where the dataset is there to be asked.
+    tiles_missing: Option<u32>,
 }
 
-impl<'a> SequenceRecord<'a> {
-    pub(super) fn new(track: Track<'a>) -> Self {
+impl<'a> Record for SequenceRecord<'a> {
+    type Raw = Track<'a>;
+    const NOUN: &'static str = "sequences";
+    const IS_POINT: bool = false;
+    const CHUNK_ROWS: usize = LINES_A_CHUNK;
+
+    fn new(track: &Track<'a>, context: &Context<'_>) -> Self {
         let parts = track.line().map(|part| part.map(degrees).collect());
-        // Images are all that there is of a sequence without a line: they can be read.
-        let images = || track.images().into_iter().flatten();
-        let places = || images().map(|image| [image.lon, image.lat]).collect();
+        let parts: Vec<Vec<[f64; 2]>> = parts.collect();
         Self {
             sequence: track.sequence,
-            geometry: geometry(parts.collect(), places),
+            line_parts: parts.len() as u32,
+            tiles_missing: context.data.map(|data| gaps::tiles_missing(&parts, data)),
+            geometry: geometry(parts, || places_of(track)),
         }
     }
-}
 
-impl Record for SequenceRecord<'_> {
-    fn columns(measured: Measured) -> Vec<Column<Self>> {
+    fn columns(context: &Context<'_>) -> Vec<Column<Self>> {
+        use Type::{Flag, Integer, Real, Text, Time};
         let mut columns = vec![
-            column("id", |row: &Self| Value::Text(row.sequence.id)),
-            column("image_count", |row: &Self| {
+            required("id", Text, |row: &Self| Value::Text(row.sequence.id)),
+            required("image_count", Integer, |row: &Self| {
                 Value::Count(row.sequence.image_count)
             }),
-            column("first_captured_at", |row: &Self| {
+            column("first_captured_at", Time, |row: &Self| {
                 Value::time(row.sequence.first_captured_at_ms)
             }),
-            column("last_captured_at", |row: &Self| {
+            column("last_captured_at", Time, |row: &Self| {
                 Value::time(row.sequence.last_captured_at_ms)
             }),
-            column("is_pano", |row: &Self| Value::is_pano(row.sequence.kind)),
-            column("organization_id", |row: &Self| {
+            column("is_pano", Flag, |row: &Self| {
+                Value::is_pano(row.sequence.kind)
+            }),
+            column("organization_id", Integer, |row: &Self| {
                 Value::id(row.sequence.organization_id)
             }),
-            column("creator_id", |row: &Self| {
+            column("creator_id", Integer, |row: &Self| {
                 Value::id(row.sequence.creator_id)
             }),
-            column("length_m", |row: &Self| {
-                Value::measure(Some(row.sequence.length_m))
+            required("length_m", Real, |row: &Self| {
+                Value::Measure(row.sequence.length_m)
+            }),
+            required("line_parts", Integer, |row: &Self| {
+                Value::Count(row.line_parts)
+            }),
+            column("tiles_missing", Integer, |row: &Self| {
+                row.tiles_missing.map_or(Value::Null, Value::Count)
             }),
         ];
-        if measured.distance {
-            columns.push(column("distance_m", |row: &Self| {
+        if context.has_distance {
+            columns.push(column("distance_m", Real, |row: &Self| {
                 Value::measure(row.sequence.distance_m)
             }));
         }
@@ -241,6 +380,17 @@ impl Record for SequenceRecord<'_> {
     fn geometry(&self) -> Cow<'_, Geometry> {
         Cow::Borrowed(&self.geometry)
     }
+}
+
+/// The images of a sequence without a line, in capture order.
+pub(super) fn images_of<'a>(track: &Track<'a>) -> impl Iterator<Item = Image<'a>> + use<'a> {
+    // They are all that there is of it, and were found readable.
+    track.images().into_iter().flatten()
+}
+
+fn places_of(track: &Track<'_>) -> Vec<[f64; 2]> {
+    let images = images_of(track);
+    images.map(|image| [image.lon, image.lat]).collect()
 }
 
 fn degrees(position: LonLat) -> [f64; 2] {

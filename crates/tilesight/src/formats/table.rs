@@ -2,8 +2,11 @@
 
 use std::io::{self, Write};
 
+use super::Written;
+use super::csv::push_wkt;
+use super::fields::{Field, GEOMETRY};
 use super::number::{push_integer, push_time};
-use super::record::{Column, Geometry, Record, Value};
+use super::record::{Context, Record, Value};
 use super::sink::Sink;
 
 /// Widest a cell gets, in characters; longer texts end in an ellipsis.
@@ -17,32 +20,33 @@ const GAP: &str = "  ";
 
 /// Writes the first rows of an answer in aligned columns under a header, and how many there are.
 ///
-/// The rows come twice, once for the widths and once to be written, so that none is kept.
-pub(super) fn write<R: Record>(
-    columns: &[Column<R>],
-    to_measure: impl Iterator<Item = R>,
-    to_write: impl Iterator<Item = R>,
+/// `rows` gives the rows from the first on; it is asked twice, once for the widths and once for
+/// what is written, so that none is kept.
+pub(super) fn write<R: Record, I: Iterator<Item = R::Raw>>(
+    fields: &[Field<R>],
+    rows: impl Fn() -> I,
     size: Size,
+    context: &Context<'_>,
     out: &mut dyn Write,
-) -> io::Result<()> {
-    let table = Table {
-        columns,
-        is_points: size.is_points,
-    };
-    let mut widths: Vec<usize> = table.header().iter().map(String::len).collect();
-    for row in to_measure {
-        for (width, cell) in widths.iter_mut().zip(table.cells(&row)) {
+) -> io::Result<Written> {
+    let shown = || rows().take(size.max_rows).map(|raw| R::new(&raw, context));
+    let header = || fields.iter().map(name).map(str::to_owned);
+    let mut widths: Vec<usize> = header().map(|name| name.len()).collect();
+    for row in shown() {
+        for (width, cell) in widths.iter_mut().zip(cells(fields, &row)) {
             *width = (*width).max(cell.text.chars().count());
         }
     }
     let mut sink = Sink::new(out);
-    let header = table.header().into_iter().map(Cell::left).collect();
-    sink.row(|buffer| push_line(buffer, header, &widths))?;
-    for row in to_write {
-        sink.row(|buffer| push_line(buffer, table.cells(&row), &widths))?;
+    sink.row(|buffer| push_line(buffer, header().map(Cell::left).collect(), &widths))?;
+    let mut written = Written::default();
+    for row in shown() {
+        sink.row(|buffer| push_line(buffer, cells(fields, &row), &widths))?;
+        written.add(Written::one(&row));
     }
-    sink.row(|buffer| buffer.extend_from_slice(size.summary().as_bytes()))?;
-    sink.finish()
+    sink.row(|buffer| buffer.extend_from_slice(size.summary(R::NOUN).as_bytes()))?;
+    sink.finish()?;
+    Ok(written)
 }
 
 /// How much of an answer a table shows.
@@ -50,20 +54,11 @@ pub(super) fn write<R: Record>(
 pub(super) struct Size {
     pub(super) rows: usize,
     pub(super) max_rows: usize,
-    /// Whether every row is a point, with a longitude and a latitude.
-    pub(super) is_points: bool,
-    /// What the rows are, as `images`.
-    pub(super) noun: &'static str,
 }
 
 impl Size {
-    fn summary(self) -> String {
-        let Self {
-            rows,
-            max_rows,
-            noun,
-            ..
-        } = self;
+    fn summary(self, noun: &str) -> String {
+        let Self { rows, max_rows } = self;
         if rows > max_rows {
             return format!("{max_rows} of {rows} {noun}\n");
         }
@@ -76,35 +71,23 @@ impl Size {
     }
 }
 
-struct Table<'c, R> {
-    columns: &'c [Column<R>],
-    is_points: bool,
+fn name<R>(field: &Field<R>) -> &'static str {
+    match field {
+        Field::Geometry => GEOMETRY,
+        Field::Column(column) => column.name,
+    }
 }
 
-impl<R: Record> Table<'_, R> {
-    fn header(&self) -> Vec<String> {
-        let place = if self.is_points {
-            ["lon", "lat"].as_slice()
-        } else {
-            &[]
-        };
-        let names = self.columns.iter().map(|column| column.name);
-        place
-            .iter()
-            .copied()
-            .chain(names)
-            .map(str::to_owned)
-            .collect()
-    }
-
-    fn cells(&self, row: &R) -> Vec<Cell> {
-        let mut cells = Vec::with_capacity(self.columns.len() + 2);
-        if let (true, Geometry::Point(position)) = (self.is_points, &*row.geometry()) {
-            cells.extend(position.map(|degrees| Cell::number(degrees, DEGREE_DECIMALS)));
+fn cells<R: Record>(fields: &[Field<R>], row: &R) -> Vec<Cell> {
+    let cell = |field: &Field<R>| match field {
+        Field::Geometry => {
+            let mut text = Vec::new();
+            push_wkt(&mut text, &row.geometry());
+            Cell::left(printable(&String::from_utf8_lossy(&text)))
         }
-        cells.extend(self.columns.iter().map(|column| cell((column.value)(row))));
-        cells
-    }
+        Field::Column(column) => cell((column.value)(row)),
+    };
+    fields.iter().map(cell).collect()
 }
 
 /// A text and the side at which the column's cells meet.
@@ -157,6 +140,7 @@ fn cell(value: Value) -> Cell {
         Value::Text(text) | Value::Foreign(text) => Cell::left(printable(text)),
         Value::Time(ms) => Cell::time(ms),
         Value::Flag(flag) => Cell::left(flag.to_string()),
+        Value::Degrees(degrees) => Cell::number(degrees, DEGREE_DECIMALS),
         Value::Number(number) | Value::Measure(number) => Cell::number(number, 1),
         Value::Count(count) => Cell::right(|out| push_integer(out, count)),
     }
@@ -217,14 +201,9 @@ mod tests {
 
     #[test]
     fn one_row_is_not_rows() {
-        let size = |rows| Size {
-            rows,
-            max_rows: 5,
-            is_points: true,
-            noun: "images",
-        };
-        assert_eq!(size(1).summary(), "1 image\n");
-        assert_eq!(size(0).summary(), "0 images\n");
-        assert_eq!(size(6).summary(), "5 of 6 images\n");
+        let size = |rows| Size { rows, max_rows: 5 };
+        assert_eq!(size(1).summary("images"), "1 image\n");
+        assert_eq!(size(0).summary("images"), "0 images\n");
+        assert_eq!(size(6).summary("images"), "5 of 6 images\n");
     }
 }

@@ -1,0 +1,53 @@
+//! Writing a partitioned dataset.
+
+use tilesight::formats::{Partitioned, Partitions};
+
+use crate::args;
+use crate::ask;
+use crate::failure::Failure;
+use crate::output::{self, Voice};
+use crate::plan;
+
+/// Writes the images of a source as a partitioned dataset.
+pub(crate) fn export(typed: args::Export, voice: Voice) -> Result<(), Failure> {
+    let args::Export {
+        source,
+        filter,
+        folder,
+        partition_zoom,
+        fields,
+        overwrite,
+        partial,
+    } = typed;
+    output::check_folder(&folder, overwrite)?;
+    let partitions = Partitions {
+        zoom: partition_zoom,
+        filter: plan::filter(filter),
+        fields,
+        allow_partial: partial,
+    };
+    partitions.check()?;
+    let data = ask::open(source, voice)?;
+    ask::voice_missing(partitions.missing(&data)?.as_ref(), voice);
+    let bar = voice.export_bar();
+    let done = output::write_folder(&folder, overwrite, |folder| {
+        Ok(partitions.write(&data, folder, &|progress| {
+            bar.set_length(progress.rows);
+            bar.set_position(progress.rows_written);
+        })?)
+    })?;
+    bar.finish_and_clear();
+    let Partitioned {
+        tiles,
+        files,
+        written,
+        ..
+    } = done;
+    ask::voice_inexact(written, voice);
+    voice.tell(format_args!(
+        "{} rows of {tiles} tiles in {files} files: {}",
+        written.rows,
+        folder.display()
+    ));
+    Ok(())
+}

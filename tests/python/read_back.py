@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""Reads what the program writes with pyarrow, GeoPandas, GDAL and DuckDB.
+
+    python3 tests/python/read_back.py [PROGRAM]
+
+Builds the program where none is given, and makes its own virtual environment under target/. Where
+the packages cannot be had it says so and ends well, so that a build without a network goes on.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+VENV = TARGET / "python-read-back"
+TOWN = ROOT / "fixtures" / "town"
+BOX = (24.935, 60.163, 24.965, 60.174)
+BOX_OPTION = "--bbox=" + ",".join(map(str, BOX))
+
+
+def main():
+    if "--inside" in sys.argv:
+        check_all(sys.argv[1])
+        return
+    python = VENV / "bin" / "python"
+    requirements = Path(__file__).with_name("requirements.txt")
+    try:
+        if not python.exists():
+            venv.create(VENV, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", requirements], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"SKIPPED: nothing was read back, for want of packages: {error}", file=sys.stderr)
+        return
+    os.execv(python, [python, __file__, program(), "--inside"])
+
+
+def program():
+    if len(sys.argv) > 1:
+        return str(Path(sys.argv[1]).resolve())
+    subprocess.run(["cargo", "build", "-q", "-p", "tilesight-cli"], cwd=ROOT, check=True)
+    return str(TARGET / "debug" / "tilesight")
+
+
+def check_all(tilesight):
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+
+        def run(command, *options):
+            words = [tilesight, "-q", command, str(TOWN), *options]
+            return subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+        for check in (check_images, check_boxes, check_sequences, check_features, check_geojson,
+                      check_flatgeobuf, check_fields, check_partitions):
+            check(run, folder)
+            print(f"{check.__name__[6:]}: as they should be")
+
+
+def texts(run, command):
+    """The rows as CSV has them, each a text."""
+    import io
+
+    import pandas
+
+    text = run(command, "-f", "csv")
+    return pandas.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+
+
+def equal(column, texts, convert):
+    """Compares a column of Arrow with texts, of which the empty ones are nulls."""
+    expected = [convert(text) if text else None for text in texts]
+    assert column.to_pylist() == expected, column
+
+
+def instant(text):
+    import datetime
+
+    return datetime.datetime.fromisoformat(text)
+
+
+def check_images(run, folder):
+    import pyarrow
+    import pyarrow.parquet
+
+    parquet, arrow = folder / "images.parquet", folder / "images.arrow"
+    run("images", "-o", str(parquet))
+    run("images", "-o", str(arrow))
+    rows = texts(run, "images")
+    of_parquet = pyarrow.parquet.read_table(parquet)
+    of_arrow = pyarrow.ipc.open_stream(arrow).read_all()
+    assert of_parquet.drop_columns(["bbox"]).schema.names == of_arrow.schema.names
+    for table in (of_parquet, of_arrow):
+        assert table.num_rows == 6000
+        for name in ("id", "organization_id", "creator_id"):
+            equal(table[name], rows[name], int)
+        equal(table["captured_at"], rows["captured_at"], instant)
+        equal(table["compass_angle"], rows["compass_angle"], float)
+        equal(table["sequence_id"], rows["sequence_id"], str)
+        equal(table["is_pano"], rows["is_pano"], lambda text: text == "true")
+        for name in ("lon", "lat"):
+            written = zip(table[name].to_pylist(), map(float, rows[name]))
+            assert all(abs(exact - text) < 1e-9 for exact, text in written)
+    extension = of_arrow.schema.field("geometry").metadata
+    assert extension[b"ARROW:extension:name"] == b"geoarrow.wkb"
+    metadata = pyarrow.parquet.read_schema(parquet).metadata
+    assert metadata[b"license"] == b"CC BY-SA 4.0" and b"mly1_public" in metadata[b"tilesets"]
+
+
+def check_boxes(run, folder):
+    import duckdb
+    import geopandas
+
+    parquet = folder / "images.parquet"
+    inside = int(run("images", BOX_OPTION, "--count"))
+    frame = geopandas.read_parquet(parquet)
+    assert frame.crs.to_authority() == ("OGC", "CRS84"), frame.crs
+    assert (frame.geometry.x == frame["lon"]).all() and (frame.geometry.y == frame["lat"]).all()
+    some = geopandas.read_parquet(parquet, bbox=BOX)
+    west, south, east, north = BOX
+    of_geopandas = some.cx[west:east, south:north]
+    assert len(of_geopandas) == inside and len(some) < len(frame)
+    where = f"lon BETWEEN {west} AND {east} AND lat BETWEEN {south} AND {north}"
+    of_duckdb = duckdb.sql(f"SELECT count(*) FROM '{parquet}' WHERE {where}").fetchall()
+    covered = duckdb.sql(
+        f"SELECT count(*) FROM '{parquet}' WHERE bbox.xmax >= {west} AND bbox.xmin <= {east} "
+        f"AND bbox.ymax >= {south} AND bbox.ymin <= {north}").fetchall()
+    assert of_duckdb == [(inside,)] and covered[0][0] >= inside
+
+
+def check_sequences(run, folder):
+    import geopandas
+
+    parquet = folder / "sequences.parquet"
+    run("sequences", "-o", str(parquet))
+    frame, rows = geopandas.read_parquet(parquet), texts(run, "sequences")
+    frame = frame.sort_values("id").reset_index(drop=True)
+    assert list(frame["id"]) == list(rows["id"])
+    assert frame.geometry.is_valid.all()
+    expected = geopandas.GeoSeries.from_wkt(rows["WKT"])
+    assert frame.geometry.set_crs(None, allow_override=True).geom_equals_exact(expected, 1e-8).all()
+    assert (abs(frame["length_m"] - rows["length_m"].astype(float)) < 1e-5).all()
+    assert (frame["line_parts"] == rows["line_parts"].astype(int)).all()
+
+
+def check_features(run, folder):
+    import duckdb
+
+    parquet = folder / "features.parquet"
+    run("features", "-o", str(parquet))
+    rows = texts(run, "features")
+    found = duckdb.sql(f"SELECT id::VARCHAR, value, kind FROM '{parquet}'").fetchall()
+    assert found == list(zip(rows["id"], rows["value"], rows["kind"]))
+
+
+def check_geojson(run, folder):
+    import geopandas
+
+    rows = texts(run, "images")
+    for name in ("images.geojson", "images.geojsonl"):
+        run("images", "-o", str(folder / name))
+        frame = geopandas.read_file(folder / name)
+        assert list(frame["id"]) == list(rows["id"])
+        assert (abs(frame.geometry.x - rows["lon"].astype(float)) < 1e-12).all()
+
+
+def check_flatgeobuf(run, folder):
+    """What `tilesight::formats` says of FlatGeobuf."""
+    import geopandas
+    import pyarrow
+    import pyogrio
+
+    arrow, flatgeobuf = folder / "images.arrow", folder / "images.fgb"
+    with pyarrow.ipc.open_stream(arrow) as stream:
+        pyogrio.write_arrow(stream, flatgeobuf, geometry_name="geometry", geometry_type="Point",
+                            crs="OGC:CRS84")
+    frame, rows = geopandas.read_file(flatgeobuf), texts(run, "images")
+    assert sorted(frame["id"]) == sorted(rows["id"].astype("int64"))
+
+
+def check_fields(run, folder):
+    import pyarrow.parquet
+
+    path = folder / "fields.parquet"
+    run("images", "-o", str(path), "--fields", "captured_at,id")
+    table = pyarrow.parquet.read_table(path)
+    assert table.schema.names == ["captured_at", "id"]
+    assert b"geo" not in (pyarrow.parquet.read_schema(path).metadata or {})
+
+
+def check_partitions(run, folder):
+    from collections import Counter
+
+    import duckdb
+    import geopandas
+
+    dataset = folder / "dataset"
+    run("export", "-o", str(dataset), "--partition-zoom", "13")
+    files = f"read_parquet('{dataset}/**/*.parquet', hive_partitioning = true)"
+    of_duckdb = dict(duckdb.sql(f"SELECT tile, count(*) FROM {files} GROUP BY tile").fetchall())
+    frame = geopandas.read_parquet(dataset)
+    assert Counter(frame["tile"].astype(str)) == of_duckdb and sum(of_duckdb.values()) == 6000
+    assert set(frame["z"].astype(int)) == {13}
+    west, south, east, north = BOX
+    where = f"lon BETWEEN {west} AND {east} AND lat BETWEEN {south} AND {north}"
+    found = duckdb.sql(f"SELECT id::VARCHAR FROM {files} WHERE {where}").fetchall()
+    of_program = run("images", BOX_OPTION, "-f", "ids").split()
+    of_geopandas = geopandas.read_parquet(dataset, bbox=BOX).cx[west:east, south:north]
+    assert sorted(id for (id,) in found) == sorted(of_program)
+    assert sorted(map(str, of_geopandas["id"])) == sorted(of_program)
+
+
+if __name__ == "__main__":
+    main()
