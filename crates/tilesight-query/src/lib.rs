@@ -34,6 +34,8 @@ mod filter;
 mod images;
 mod index;
 mod info;
+#[cfg(test)]
+mod made;
 mod place;
 mod query;
 mod rows;
@@ -42,6 +44,7 @@ mod scratch;
 mod selection;
 mod sequence;
 mod storage;
+mod tally;
 
 pub use count::{GroupBy, GroupCount, GroupKey};
 pub use dataset::Dataset;
