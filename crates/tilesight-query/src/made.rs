@@ -70,8 +70,8 @@ pub(crate) fn query() -> impl Strategy<Value = ImageQuery> {
     (place(), kind, since, limit).prop_map(|(place, kind, since, limit)| ImageQuery {
         place,
         filter: Filter {
-            kind,
             since,
+            kind,
             ..Filter::default()
         },
         limit,

@@ -96,8 +96,8 @@ impl Tallies {
             years: file.table(0)?,
             counts: file.table(0)?,
         };
-        let expected = (tallies.blocks() + 1) * tallies.width();
-        if tallies.years.len() > MAX_YEARS || tallies.counts.len() != expected {
+        let expected = || (tallies.blocks() + 1) * tallies.width();
+        if tallies.years.len() > MAX_YEARS || tallies.counts.len() != expected() {
             return Err(Damage::Table {
                 table: TallyCounts::NAME.to_owned(),
                 problem: "has another number of counts than its rows need",
