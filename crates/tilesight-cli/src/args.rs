@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tilesight::formats::Format;
-use tilesight::{Bbox, LonLat, Period};
+use tilesight::{Bbox, LonLat, Period, TileCount};
 use tilesight_fetch::graph::{Fields, ThumbnailSize};
 use tilesight_fetch::{FetchOptions, Manners, Origin};
 
@@ -262,6 +262,27 @@ pub(crate) struct Info {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Print instead how many images lie in each tile of a zoom from 0 to 20, as CSV with the
+    /// columns z,x,y,images,west,south,east,north; tiles without images are left out
+    #[arg(long, value_name = "Z", conflicts_with = "json",
+          value_parser = clap::value_parser!(u8).range(0..=i64::from(TileCount::MAX_ZOOM)))]
+    pub(crate) heatmap: Option<u8>,
+
+    /// Of a heat map, the images in a box in degrees; west > east crosses the antimeridian
+    #[arg(long, value_name = "W,S,E,N", requires = "heatmap", allow_hyphen_values = true,
+          value_parser = bbox)]
+    pub(crate) bbox: Option<Bbox>,
+
+    /// Of a heat map, the images in the polygons of a GeoJSON file, or of standard input
+    #[arg(
+        long,
+        value_name = "FILE|-",
+        requires = "heatmap",
+        conflicts_with = "bbox",
+        visible_alias = "region"
+    )]
+    pub(crate) aoi: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

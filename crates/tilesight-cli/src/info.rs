@@ -5,16 +5,19 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tilesight::formats::{ATTRIBUTION, LICENSE};
-use tilesight::{Dataset, Info, TilesetInfo, rfc3339};
+use tilesight::{Dataset, Info, TileCount, TilesetInfo, rfc3339};
 
 use crate::args;
 use crate::ask;
 use crate::failure::Failure;
 use crate::output::{self, Voice};
-use crate::plan::Target;
+use crate::plan::{self, Target};
 
 /// Prints what a source holds.
 pub(crate) fn show(typed: &args::Info, voice: Voice) -> Result<(), Failure> {
+    if let Some(zoom) = typed.heatmap {
+        return show_heatmap(zoom, typed, voice);
+    }
     let path = &typed.source.path;
     let data = ask::open(&typed.source, voice)?;
     let info = data.info()?;
@@ -24,6 +27,24 @@ pub(crate) fn show(typed: &args::Info, voice: Voice) -> Result<(), Failure> {
         as_text(path, &data, &info)
     };
     output::write(&Target::Stdout, |out| Ok(out.write_all(text.as_bytes())?))
+}
+
+/// Prints how many images lie in each tile of a zoom.
+fn show_heatmap(zoom: u8, typed: &args::Info, voice: Voice) -> Result<(), Failure> {
+    let query = plan::heatmap(typed)?;
+    let tiles = ask::open(&typed.source, voice)?.density(zoom, &query)?;
+    output::write(&Target::Stdout, |out| {
+        writeln!(out, "z,x,y,images,west,south,east,north")?;
+        for TileCount { tile, images } in tiles {
+            let (z, x, y) = (tile.z(), tile.x(), tile.y());
+            let [west, south, east, north] = tile.edges_deg();
+            writeln!(
+                out,
+                "{z},{x},{y},{images},{west:.7},{south:.7},{east:.7},{north:.7}"
+            )?;
+        }
+        Ok(())
+    })
 }
 
 fn as_json(path: &Path, data: &Dataset, info: &Info) -> Value {

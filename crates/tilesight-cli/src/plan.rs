@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tilesight::formats::{Format, Rows, SequenceShape, check_fields};
 use tilesight::{
-    FeatureKind, FeatureQuery, Filter, GroupBy, ImageQuery, Kind, LonLat, Place, Region,
+    Bbox, FeatureKind, FeatureQuery, Filter, GroupBy, ImageQuery, Kind, LonLat, Place, Region,
     SequenceQuery,
 };
 
@@ -140,13 +140,27 @@ pub(crate) fn pictures(typed: args::DownloadImages) -> Result<(Source, ImageQuer
     Ok((typed.source, query))
 }
 
+/// The images of a heat map.
+pub(crate) fn heatmap(typed: &args::Info) -> Result<ImageQuery, Failure> {
+    Ok(ImageQuery {
+        place: area(typed.bbox, typed.aoi.as_deref())?.unwrap_or_default(),
+        ..ImageQuery::default()
+    })
+}
+
+/// A box or a region, where either is given.
+fn area(bbox: Option<Bbox>, aoi: Option<&Path>) -> Result<Option<Place>, Failure> {
+    match (bbox, aoi) {
+        (Some(bbox), _) => Ok(Some(Place::Bbox(bbox))),
+        (_, Some(path)) => Ok(Some(Place::Region(region(path)?))),
+        _ => Ok(None),
+    }
+}
+
 fn place(typed: &args::Place) -> Result<Place, Failure> {
     check_companions(typed)?;
-    if let Some(bbox) = typed.bbox {
-        return Ok(Place::Bbox(bbox));
-    }
-    if let Some(path) = &typed.aoi {
-        return Ok(Place::Region(region(path)?));
+    if let Some(area) = area(typed.bbox, typed.aoi.as_deref())? {
+        return Ok(area);
     }
     if let Some(target) = typed.near {
         return near(target, typed);

@@ -425,6 +425,39 @@ fn info_as_text_and_json() {
 }
 
 #[test]
+fn a_heat_map_counts_every_image_once() {
+    let csv = good("info town --heatmap 16");
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("z,x,y,images,west,south,east,north"));
+    let rows: Vec<Vec<f64>> = lines
+        .map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect())
+        .collect();
+    let images: f64 = rows.iter().map(|row| row[3]).sum();
+    assert_eq!(images, all_images().len() as f64);
+    // One tile as a box, with a margin of less than a pixel kept off its neighbours.
+    let most = rows.iter().max_by(|a, b| a[3].total_cmp(&b[3])).unwrap();
+    let [west, south, east, north] = [most[4], most[5], most[6], most[7]];
+    let bbox = format!(
+        "{:.7},{:.7},{:.7},{:.7}",
+        west - 5e-7,
+        south + 1e-6,
+        east - 1e-6,
+        north + 5e-7
+    );
+    let count = good(&format!("images town --bbox {bbox} --count"));
+    assert_eq!(count.trim(), most[3].to_string());
+    let inside = good(&format!("info town --heatmap 16 --bbox {bbox}"));
+    assert_eq!(inside.lines().count(), 2, "the header and the tile");
+}
+
+#[test]
+fn what_belongs_to_heat_maps_alone_is_refused_elsewhere() {
+    let said = bad("info town --bbox 24.9,60.1,24.95,60.2", 2);
+    assert!(said.contains("--heatmap"), "{said}");
+    assert!(bad("info town --heatmap 21", 2).contains("0..=20"));
+}
+
+#[test]
 fn the_computed_positions_are_opened_by_their_folder() {
     let json: Value = serde_json::from_str(&good("info town/mly1_computed_public --json")).unwrap();
     assert_eq!(json["read"][0], "mly1_computed_public");

@@ -131,8 +131,10 @@ pub(crate) struct RowSet {
 
 /// Neighbouring rows, at least one.
 #[derive(Debug, Clone)]
-enum Run {
+pub(crate) enum Run {
+    /// All of them.
     Range { first: u32, beyond: u32 },
+    /// Those of the 64 from `first` on whose bit is set, which were read already.
     Block { first: u32, mask: u64 },
 }
 
@@ -165,6 +167,11 @@ impl RowSet {
 
     pub(crate) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// The rows as they were found: ranges that meet are one.
+    pub(crate) fn runs(&self) -> &[Run] {
+        &self.runs
     }
 
     pub(crate) fn iter(&self) -> Rows<'_> {

@@ -11,7 +11,7 @@ use crate::filter::ImageFilter;
 use crate::images::{ImageSummary, Images};
 use crate::index::Sight;
 use crate::place::{Candidates, PreparedPlace, Table};
-use crate::query::{ImageQuery, Kind, Place};
+use crate::query::{Filter, ImageQuery, Kind, Place};
 use crate::rows::Image;
 use crate::schema::Tileset;
 use crate::selection::Selection;
@@ -85,6 +85,18 @@ impl Dataset {
     ///
     /// The `image` layer of Mapillary's tiles.
     pub fn images(&self, query: &ImageQuery) -> Result<Selection<'_>, Error> {
+        let (answer, missing) = self.answer(query)?;
+        answer.touch(&self.images.table)?;
+        self.images.touch_names()?;
+        Ok(Selection {
+            images: &self.images,
+            answer,
+            missing,
+        })
+    }
+
+    /// The rows of an answer, of which ranges were not read yet, and what is missing of it.
+    pub(crate) fn answer(&self, query: &ImageQuery) -> Result<(Answer, Option<NotHeld>), Error> {
         let place = PreparedPlace::new(&query.place)?;
         let filter = ImageFilter::new(&query.filter, &self.images)?;
         let missing = self.coverage.missing(IMAGES, &place)?;
@@ -93,13 +105,7 @@ impl Dataset {
         let beyond = self.coverage.missing_of_nearest(IMAGES, &place, &answer);
         let missing = missing.or(partial(beyond, query.allow_partial)?);
         answer.truncate(query.limit.unwrap_or(usize::MAX));
-        answer.touch(&self.images.table)?;
-        self.images.touch_names()?;
-        Ok(Selection {
-            images: &self.images,
-            answer,
-            missing,
-        })
+        Ok((answer, missing))
     }
 
     /// Counts the images that [`images`](Self::images) would find, without listing them where
@@ -115,12 +121,27 @@ impl Dataset {
         }
         let filter = ImageFilter::new(&query.filter, &self.images)?;
         partial(self.coverage.missing(IMAGES, &place)?, query.allow_partial)?;
-        let mut count = Count::default();
+        let count = match query.filter.kind {
+            Some(kind) if filter.is_any_but_kind() => self.count_kind(&place, kind)?,
+            _ => {
+                let mut count = Count::default();
+                self.table()
+                    .visit(&place, &filter, &self.candidates(&filter)?, &mut count)?;
+                count.0
+            }
+        };
+        Ok(query.limit.map_or(count, |limit| count.min(limit as u64)))
+    }
+
+    /// Counts the images of a kind in a place, without asking each where whole blocks lie inside.
+    fn count_kind(&self, place: &PreparedPlace<'_>, kind: Kind) -> Result<u64, Error> {
+        let anything = ImageFilter::new(&Filter::default(), &self.images)?;
+        let mut rows = RowSet::default();
         self.table()
-            .visit(&place, &filter, &self.candidates(&filter)?, &mut count)?;
-        Ok(query
-            .limit
-            .map_or(count.0, |limit| count.0.min(limit as u64)))
+            .visit(place, &anything, &Candidates::All, &mut rows)?;
+        let mut grouping = Grouping::new(&self.images, GroupBy::Kind);
+        grouping.add(&Answer::Rows(rows))?;
+        Ok(grouping.of_kind(kind))
     }
 
     /// Counts the images that [`images`](Self::images) would find, by day, month, year,
@@ -134,6 +155,11 @@ impl Dataset {
     /// # Errors
     ///
     /// As [`images`](Self::images).
+    ///
+    /// # Cost
+    ///
+    /// By year and by kind, what lies wholly inside the place is counted by the block, unless a
+    /// filter applies to it or dates name more than 64 years; else every row is read once.
     ///
     /// # Example
     ///
@@ -155,9 +181,7 @@ impl Dataset {
         by: GroupBy,
     ) -> Result<Vec<GroupCount>, Error> {
         let mut grouping = Grouping::new(&self.images, by);
-        for row in self.images(query)?.rows() {
-            grouping.add(row);
-        }
+        grouping.add(&self.answer(query)?.0)?;
         Ok(grouping.into_counts())
     }
 

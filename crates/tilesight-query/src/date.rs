@@ -163,28 +163,78 @@ fn precision_ms(text: &str) -> Option<i64> {
     })
 }
 
-/// The day, month or year in which a moment lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Calendar {
-    Day,
-    Month,
-    Year,
-}
-
 /// Number of the day since 1970 in which a moment lies.
 pub(crate) fn day_of(ms: i64) -> i64 {
     ms.div_euclid(DAY_MS)
 }
 
-/// The calendar period that holds a day given by its number since 1970.
-pub(crate) fn period_of_day(day: i64, unit: Calendar) -> Option<Period> {
+/// A day given by its number since 1970.
+pub(crate) const fn day_period(day: i64) -> Period {
+    Period {
+        first_ms: day * DAY_MS,
+        last_ms: (day + 1) * DAY_MS - 1,
+    }
+}
+
+/// The month that holds a day given by its number since 1970.
+pub(crate) fn month_period(day: i64) -> Option<Period> {
     let date = date_of(day)?;
-    let (first, length) = match unit {
-        Calendar::Day => (date, Span::new().days(1)),
-        Calendar::Month => (date.first_of_month(), Span::new().months(1)),
-        Calendar::Year => (date.first_of_year(), Span::new().years(1)),
-    };
-    from_days(&first.to_string(), length)
+    Some(Period {
+        first_ms: start_ms(date.first_of_month())?,
+        last_ms: start_ms(date.last_of_month())? + DAY_MS - 1,
+    })
+}
+
+/// How many years have known capture times.
+pub(crate) const YEARS: usize = (LAST_YEAR - FIRST_YEAR) as usize + 1;
+
+/// First year with known capture times.
+pub(crate) const FIRST_YEAR: i64 = 1970;
+
+/// Last year with known capture times.
+pub(crate) const LAST_YEAR: i64 = 9999;
+
+/// The first millisecond of each year, and of the one after the last.
+static YEAR_STARTS_MS: [i64; YEARS + 1] = year_starts_ms();
+
+#[expect(
+    clippy::large_stack_arrays,
+    reason = "the compiler evaluates it; it lies on no stack"
+)]
+const fn year_starts_ms() -> [i64; YEARS + 1] {
+    let mut starts = [0; YEARS + 1];
+    let mut i = 0;
+    while i < YEARS {
+        starts[i + 1] = starts[i] + days_in(FIRST_YEAR + i as i64) * DAY_MS;
+        i += 1;
+    }
+    starts
+}
+
+const fn days_in(year: i64) -> i64 {
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    365 + is_leap as i64
+}
+
+/// Which year after 1970 a moment lies in, which is known or the mark of the unknown.
+#[inline]
+pub(crate) fn year_index(ms: i64) -> usize {
+    /// Of 400 years, after which the calendar repeats itself.
+    const MEAN_YEAR_MS: u64 = 146_097 * DAY_MS as u64 / 400;
+    // No year begins as much as three days from where years of equal length would, so that the
+    // guess is wrong by one at most.
+    let guess = (ms as u64 / MEAN_YEAR_MS).min(YEARS as u64 - 1) as usize;
+    let is_later = ms >= YEAR_STARTS_MS[guess + 1];
+    let is_earlier = ms < YEAR_STARTS_MS[guess];
+    guess + usize::from(is_later) - usize::from(is_earlier)
+}
+
+/// The year so many years after 1970; none beyond the last.
+pub(crate) fn year_period(index: usize) -> Option<Period> {
+    Some(Period {
+        first_ms: *YEAR_STARTS_MS.get(index)?,
+        last_ms: YEAR_STARTS_MS.get(index + 1)? - 1,
+    })
 }
 
 #[cfg(test)]
@@ -288,9 +338,25 @@ mod tests {
     #[test]
     fn calendar_periods() {
         let ms = "2024-02-29T12:00Z".parse::<Period>().unwrap().first_ms;
-        let period = |unit| period_of_day(day_of(ms), unit);
-        assert_eq!(period(Calendar::Day), "2024-02-29".parse().ok());
-        assert_eq!(period(Calendar::Month), "2024-02".parse().ok());
-        assert_eq!(period(Calendar::Year), "2024".parse().ok());
+        assert_eq!(Some(day_period(day_of(ms))), "2024-02-29".parse().ok());
+        assert_eq!(month_period(day_of(ms)), "2024-02".parse().ok());
+        assert_eq!(month_period(day_of(MAX_KNOWN_MS)), "9999-12".parse().ok());
+        assert_eq!(year_period(year_index(ms)), "2024".parse().ok());
+    }
+
+    /// Against the calendar library, at both ends of every day.
+    #[test]
+    fn every_day_lies_in_its_year() {
+        for day in 0..=day_of(MAX_KNOWN_MS) {
+            let year = date_of(day).unwrap().year();
+            for ms in [day * DAY_MS, (day + 1) * DAY_MS - 1] {
+                assert_eq!(year_index(ms), year as usize - 1970, "{ms}");
+            }
+        }
+        for index in 0..YEARS {
+            let year = (1970 + index).to_string().parse().ok();
+            assert_eq!(year_period(index), year);
+        }
+        assert_eq!(year_period(YEARS), None);
     }
 }

@@ -12,6 +12,7 @@ use crate::images::{GroupColumns, IdOrder, ImageColumns, Images};
 use crate::index::{LEAF_ROWS, PackedTree};
 use crate::sequence::Sequences;
 use crate::storage::{Damage, FileReader, FileWriter, Io, Limits, MAGIC, Notes, Table};
+use crate::tally::Tallies;
 
 /// Numbers of the dictionaries in a file.
 const SEQUENCE_IDS: u32 = 0;
@@ -67,6 +68,7 @@ impl Dataset {
         } = self;
         file.table(0, images.table.columns())?;
         images.tree.write(&mut file)?;
+        images.tallies.write(&mut file)?;
         file.table(0, images.id_order.columns())?;
         file.table(0, images.groups.columns())?;
         images.sequence_ids.write(&mut file, SEQUENCE_IDS)?;
@@ -156,6 +158,7 @@ impl Dataset {
             .into_iter()
             .flatten()
             .chain(images.tree.damaged())
+            .chain(images.tallies.damaged())
             .chain(images.sequence_ids.damaged())
             .chain(sequences.damaged())
             .chain(features.tree.damaged())
@@ -188,6 +191,7 @@ fn open_images(file: &FileReader) -> Result<Images, Damage> {
     }
     Ok(Images {
         tree: PackedTree::open(file, table.len().div_ceil(LEAF_ROWS))?,
+        tallies: Tallies::open(file, table.len())?,
         id_order,
         groups: file.table(0)?,
         sequence_ids: Texts::open(file, SEQUENCE_IDS)?,

@@ -75,8 +75,12 @@ impl<'a> ImageFilter<'a> {
 
     /// Tells whether everything passes.
     pub(crate) fn is_any(&self) -> bool {
+        self.kind.is_none() && self.is_any_but_kind()
+    }
+
+    /// Tells whether everything passes that is of the right kind.
+    pub(crate) fn is_any_but_kind(&self) -> bool {
         self.captured_ms.is_none()
-            && self.kind.is_none()
             && self.organizations.is_none()
             && self.creators.is_none()
             && self.heading.is_none()

@@ -15,6 +15,7 @@ use crate::query::Kind;
 use crate::rows::Image;
 use crate::scratch::Scratch;
 use crate::storage::{Columns, Limits, Sound, Table, Touch, columns};
+use crate::tally::Tallies;
 
 /// Stands for an unknown capture time; less than every known one.
 pub(crate) const UNKNOWN_MS: i64 = 0;
@@ -267,6 +268,7 @@ impl Summary for ImageSummary {
 pub(crate) struct Images {
     pub(crate) table: Table<ImageColumns>,
     pub(crate) tree: PackedTree<ImageSummary>,
+    pub(crate) tallies: Tallies,
     pub(crate) id_order: Table<IdOrder>,
     pub(crate) groups: Table<GroupColumns>,
     pub(crate) sequence_ids: Texts,

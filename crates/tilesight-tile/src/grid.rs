@@ -105,11 +105,21 @@ impl GridPoint {
 
 /// Longitude of a grid column in degrees.
 pub(crate) fn lon_of_x(x: u32) -> f64 {
-    x as f64 / GRID_SIDE * 360.0 - 180.0
+    lon_of_edge(u64::from(x))
 }
 
 /// Latitude of a grid row in degrees.
 pub(crate) fn lat_of_y(y: u32) -> f64 {
+    lat_of_edge(u64::from(y))
+}
+
+/// Longitude of the western edge of a column; 2³² is the eastern edge of the last one.
+pub(crate) fn lon_of_edge(x: u64) -> f64 {
+    x as f64 / GRID_SIDE * 360.0 - 180.0
+}
+
+/// Latitude of the northern edge of a row; 2³² is the southern edge of the last one.
+pub(crate) fn lat_of_edge(y: u64) -> f64 {
     (PI * (1.0 - 2.0 * (y as f64 / GRID_SIDE)))
         .sinh()
         .atan()

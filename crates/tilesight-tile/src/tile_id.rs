@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::grid::{lat_of_edge, lon_of_edge};
 use crate::{Error, GridBox, GridPoint};
 
 /// The address of a tile: zoom, column, row (row 0 in the north), checked when it is made.
@@ -86,6 +87,26 @@ impl TileId {
             max_x: x + last,
             max_y: y + last,
         }
+    }
+
+    /// The edges in degrees: west, south, east, north; those of neighbours are equal.
+    ///
+    /// ```
+    /// use tilesight_tile::TileId;
+    ///
+    /// let [west, south, east, north] = TileId::new(1, 1, 0)?.edges_deg();
+    /// assert_eq!([west, south, east], [0.0, 0.0, 180.0]);
+    /// assert_eq!(format!("{north:.4}"), "85.0511");
+    /// # Ok::<(), tilesight_tile::Error>(())
+    /// ```
+    pub fn edges_deg(self) -> [f64; 4] {
+        let edge = |number: u32| u64::from(number) * self.side();
+        [
+            lon_of_edge(edge(self.x)),
+            lat_of_edge(edge(self.y + 1)),
+            lon_of_edge(edge(self.x + 1)),
+            lat_of_edge(edge(self.y)),
+        ]
     }
 
     /// The tile of a shallower zoom that holds this one; itself at its own zoom, none deeper.

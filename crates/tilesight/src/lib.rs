@@ -56,7 +56,7 @@ pub use tilesight_query::{Damage, Io, OpenError};
 pub use tilesight_query::{
     FeatureKind, FeatureQuery, FeatureSelection, Filter, GroupBy, GroupCount, GroupKey, Image,
     ImageQuery, Info, Kind, MapFeature, NotHeld, ParsePeriodError, Period, Place, Selection,
-    Sequence, SequenceQuery, SequenceSelection, Tileset, TilesetInfo, Track, rfc3339,
+    Sequence, SequenceQuery, SequenceSelection, TileCount, Tileset, TilesetInfo, Track, rfc3339,
 };
 pub use tilesight_store::{Error as StoreError, Packed};
 pub use tilesight_tile::{Bbox, GridPoint, LonLat, Region, RegionError, TileId};

@@ -12,6 +12,7 @@ use super::sequences::{SequenceImage, SequenceImages};
 use crate::error::Error;
 use crate::images::{Group, GroupColumns, IdOrder, ImageColumns, Images, NONE, pack, split_ms};
 use crate::scratch::{Scratch, Sorter, Spool};
+use crate::tally::Tallies;
 
 /// The share of memory for the order of the ids, one of so many.
 const ID_SHARE: usize = 8;
@@ -225,6 +226,7 @@ impl ImagesWriter {
         by_id.extend_in_blocks(self.ids.finish().map(|entry| entry.row))?;
         let images = Images {
             tree: pack(&columns, &groups, scratch)?,
+            tallies: Tallies::over(&columns, scratch)?,
             id_order: IdOrder {
                 row: by_id.finish()?,
             }

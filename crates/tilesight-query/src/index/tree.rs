@@ -188,6 +188,19 @@ impl<S: Summary> PackedTree<S> {
             .map(|i| boxes.get(i))
             .reduce(union_box))
     }
+
+    /// What is true of everything; nothing is true of nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`group`](Self::group).
+    pub(crate) fn total_summary(&self) -> Result<Option<S>, Error> {
+        let top = self.height() - 1;
+        self.group(top, 0)?;
+        Ok((0..self.nodes_in_group(top, 0))
+            .map(|node| *self.summary(top, node))
+            .reduce(S::union))
+    }
 }
 
 /// How many nodes each level above the entries has, up to the one that is a single group.
