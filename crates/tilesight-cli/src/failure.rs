@@ -57,6 +57,7 @@ impl From<tilesight::Error> for Failure {
         match error {
             tilesight::Error::Query(error) => error.into(),
             tilesight::Error::Store(error) => Self::failed(error),
+            tilesight::Error::Open(_) | tilesight::Error::Write(_) => Self::failed(error),
             _ => Self::usage(error),
         }
     }
@@ -68,7 +69,9 @@ impl From<tilesight::QueryError> for Failure {
             tilesight::QueryError::NotHeld(missing) => Self::NotHeld(format!(
                 "{missing}, or add --partial to be answered from what is held"
             )),
-            tilesight::QueryError::TooManyRows(_) => Self::failed(error),
+            tilesight::QueryError::TooManyRows(_)
+            | tilesight::QueryError::Damaged(_)
+            | tilesight::QueryError::Scratch(_) => Self::failed(error),
             _ => Self::usage(error),
         }
     }

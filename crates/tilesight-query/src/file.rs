@@ -118,16 +118,17 @@ impl Dataset {
             .notes(ABOUT)?
             .and_then(|about| String::from_utf8(about).ok());
         let data = Self {
-            sequences: Sequences::open(&file)?,
+            sequences: Sequences::open(&file, images.sequence_ids.len())?,
             images,
             features,
             coverage,
             overview_points,
+            padding: file.padding(),
         };
         Ok((data, about.ok_or_else(|| damaged_notes("is not text"))?))
     }
 
-    /// Compares everything with its checksums.
+    /// Compares everything with its checksums, and what they do not cover with zero.
     ///
     /// # Returns
     ///
@@ -160,7 +161,15 @@ impl Dataset {
             .chain(sequences.damaged())
             .chain(features.tree.damaged())
             .chain(features.values.damaged())
+            .chain(self.damaged_padding())
             .collect()
+    }
+
+    /// What no checksum covers and no question reads is to be as it was written, too.
+    fn damaged_padding(&self) -> Option<Damage> {
+        let mut bytes = self.padding.iter().flat_map(|gap| gap.iter());
+        let problem = || Damage::File("the padding between the columns is not zero".to_owned());
+        bytes.any(|&byte| byte != 0).then(problem)
     }
 }
 
