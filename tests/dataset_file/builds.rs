@@ -17,9 +17,7 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 #[test]
 fn neither_threads_nor_memory_change_a_byte() {
     let parts = parts(IMAGES, 5);
-    let expected = on_threads(1, || {
-        bytes_of(&build(Builder::in_memory(), &parts), ABOUT)
-    });
+    let expected = on_threads(1, || bytes_of(&build(Builder::in_memory(), &parts), ABOUT));
     let dir = tempfile::tempdir().unwrap();
     let builders: [&(dyn Fn() -> Builder + Sync); 3] = [
         &Builder::in_memory,

@@ -48,10 +48,12 @@ impl Layout {
 
     /// Tells whether a byte is one of a column.
     pub(super) fn is_in_column(&self, at: usize) -> bool {
-        let columns = self
-            .tables
-            .iter()
-            .flat_map(|table| table.columns.iter().map(|&(width, first)| first..first + width * table.rows));
+        let columns = self.tables.iter().flat_map(|table| {
+            table
+                .columns
+                .iter()
+                .map(|&(width, first)| first..first + width * table.rows)
+        });
         columns.into_iter().any(|column| column.contains(&at))
     }
 
@@ -74,7 +76,9 @@ impl Layout {
 
 impl TableAt {
     fn of(bytes: &[u8], entry: usize) -> Self {
-        let name = bytes[entry..entry + 16].iter().take_while(|&&byte| byte != 0);
+        let name = bytes[entry..entry + 16]
+            .iter()
+            .take_while(|&&byte| byte != 0);
         let columns = short(bytes, entry + 20);
         let (rows, block_rows) = (number(bytes, entry + 24), number(bytes, entry + 32));
         let checksums = number(bytes, entry + 40);
@@ -149,14 +153,21 @@ fn sealing_a_file_anew_changes_nothing() {
     let (_, bytes) = sample(1);
     let mut sealed = bytes.clone();
     Layout::of(&bytes).seal(&mut sealed);
-    assert!(sealed == bytes, "the checksums are those that the format describes");
+    assert!(
+        sealed == bytes,
+        "the checksums are those that the format describes"
+    );
 }
 
 #[test]
 fn nonsense_in_columns_ends_nothing() {
     let (_, bytes) = sample(1);
     let layout = Layout::of(&bytes);
-    let names: Vec<_> = layout.tables.iter().map(|table| table.name.clone()).collect();
+    let names: Vec<_> = layout
+        .tables
+        .iter()
+        .map(|table| table.name.clone())
+        .collect();
     let opened = RefCell::new(vec![0; names.len()]);
     runner::run(1500, |random, case| {
         let i = random.below(layout.tables.len());

@@ -5,7 +5,7 @@
 //! makes so many random damages of a larger file.
 
 use std::fs::{self, File};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Cursor, ErrorKind, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use tilesight_query::build::Builder;
@@ -67,7 +67,9 @@ fn the_sample_is_sound() {
         assert_eq!(answers(&opened), answers(&data));
         assert_eq!(bytes_of(&opened, ABOUT), bytes);
     }
-    let empty = answers(&data).into_iter().filter(|answer| *answer == Ok("[]".into()));
+    let empty = answers(&data)
+        .into_iter()
+        .filter(|answer| *answer == Ok("[]".into()));
     assert_eq!(empty.count(), 0, "every question finds something");
 }
 
@@ -98,6 +100,17 @@ fn a_flipped_bit_is_found_and_never_believed() {
     }
     assert_eq!(fs::read(&path).unwrap(), bytes);
     println!("{flips} flips of {} bytes", bytes.len());
+}
+
+#[test]
+fn a_damaged_file_is_not_written_anew_as_a_sound_one() {
+    let (_, mut bytes) = sample(1);
+    bytes[64] ^= 1;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &bytes).unwrap();
+    let (data, _) = Dataset::open(file.path(), Io::Map).unwrap();
+    let written = data.write(Cursor::new(Vec::new()), ABOUT);
+    assert_eq!(written.unwrap_err().kind(), ErrorKind::InvalidData);
 }
 
 #[test]

@@ -63,7 +63,11 @@ fn part(random: &mut Random, tile: TileId, first_id: i64, images: usize) -> Part
         }
     }
     for i in 0..images / 5 {
-        let value = random.pick(&["object--bench", "object--fire-hydrant", "regulatory--stop--g1"]);
+        let value = random.pick(&[
+            "object--bench",
+            "object--fire-hydrant",
+            "regulatory--stop--g1",
+        ]);
         let value = rows.value(value);
         rows.feature(FeatureRow {
             kind: random.pick(&[FeatureKind::Point, FeatureKind::TrafficSign]),

@@ -86,7 +86,10 @@ fn a_dataset_answers_as_its_folder_does() {
         let of = |source: &str| good(&question.replace("{}", source));
         let answer = of(&path);
         assert!(answer == of("town"), "{question}");
-        assert!(answer == of(&format!("--io read {path}")), "{question}, read");
+        assert!(
+            answer == of(&format!("--io read {path}")),
+            "{question}, read"
+        );
     }
 }
 
@@ -106,7 +109,9 @@ fn a_dataset_tells_what_it_holds_as_its_folder_does() {
 #[test]
 fn several_stores_make_one_dataset() {
     let (_dir, path) = place();
-    good(&format!("build town.mbtiles town/mly_map_feature_point -o {path}"));
+    good(&format!(
+        "build town.mbtiles town/mly_map_feature_point -o {path}"
+    ));
     assert_eq!(good(&format!("images {path} --count")), "6000\n");
     let points = good(&format!("features {path} -f ids"));
     assert!(!points.is_empty());
@@ -138,7 +143,11 @@ fn wrong_targets_and_sources_are_refused() {
     let (dir, path) = place();
     let folder = dir.path().display();
     assert!(bad("build town -o -", 2).1.contains("-o town.tsight"));
-    assert!(bad(&format!("build town -o {folder}"), 1).1.contains("is a folder"));
+    assert!(
+        bad(&format!("build town -o {folder}"), 1)
+            .1
+            .contains("is a folder")
+    );
     let (_, said) = bad(&format!("build town -o {folder}/none/a.tsight"), 1);
     assert!(said.contains("does not exist"), "{said}");
     bad(&format!("build nowhere -o {path}"), 1);
@@ -156,7 +165,10 @@ fn verify_names_the_damaged_block() {
     bytes[64 + 4 * 1500] ^= 1;
     fs::write(&path, &bytes).unwrap();
     let (printed, said) = bad(&verify, 1);
-    assert!(printed.starts_with("block 1 of the table \"image\""), "{printed}");
+    assert!(
+        printed.starts_with("block 1 of the table \"image\""),
+        "{printed}"
+    );
     assert!(said.contains("build it anew"), "{said}");
     let (_, said) = bad(&format!("images {path} --count --pano"), 1);
     assert!(said.contains("block 1 of the table \"image\""), "{said}");
@@ -229,7 +241,11 @@ fn an_interrupted_build_leaves_nothing() {
     // Nobody writes to the pipe, so the program waits for its tile.
     let mut child = program()
         .arg("build")
-        .args([source.path().as_os_str(), OsStr::new("-o"), OsStr::new(&path)])
+        .args([
+            source.path().as_os_str(),
+            OsStr::new("-o"),
+            OsStr::new(&path),
+        ])
         .spawn()
         .unwrap();
     while files_in(dir.path()).is_empty() && child.try_wait().unwrap().is_none() {

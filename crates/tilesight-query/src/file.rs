@@ -36,7 +36,8 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// What writing says.
+    /// What writing says; [`io::ErrorKind::InvalidData`] when the dataset lies in a damaged file,
+    /// whose bytes are not given new checksums.
     ///
     /// # Example
     ///
@@ -58,6 +59,9 @@ impl Dataset {
     ///
     /// `docs/format.md` describes the file byte by byte.
     pub fn write<W: Write + Seek>(&self, out: W, about: &str) -> io::Result<W> {
+        if let Some(damage) = self.verify().into_iter().next() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, damage));
+        }
         let mut file = FileWriter::new(out)?;
         let Self {
             images,
