@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::ops::Range;
 
-use tilesight_query::{Dataset, Io};
+use tilesight_query::{Dataset, Io, OpenError};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::sample::{answers, sample};
@@ -123,15 +123,13 @@ fn put(bytes: &mut [u8], at: usize, number: u64) {
 }
 
 /// Opens a file of some bytes, and if that can be done asks it everything.
-fn open_and_ask(bytes: &[u8]) -> bool {
+fn open_and_ask(bytes: &[u8]) -> Result<(), OpenError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), bytes).unwrap();
-    let Ok((data, _)) = Dataset::open(file.path(), Io::Read) else {
-        return false;
-    };
+    let (data, _) = Dataset::open(file.path(), Io::Read)?;
     data.verify();
     answers(&data);
-    true
+    Ok(())
 }
 
 /// Bytes that mean nothing, of a number's width.
@@ -183,7 +181,7 @@ fn nonsense_in_columns_ends_nothing() {
             }
         }
         layout.seal(&mut crafted);
-        opened.borrow_mut()[i] += usize::from(open_and_ask(&crafted));
+        opened.borrow_mut()[i] += usize::from(open_and_ask(&crafted).is_ok());
         1
     });
     let opened = names.iter().zip(opened.into_inner());
@@ -203,7 +201,8 @@ fn nonsense_in_the_directory_ends_nothing() {
         case.ask(&(at, other.clone()));
         crafted[at..at + width].copy_from_slice(&other);
         layout.seal_directory(&mut crafted);
-        open_and_ask(&crafted);
+        // Some of what the directory says can be otherwise: names that nobody looks up.
+        let _ = open_and_ask(&crafted);
         1
     });
 }
@@ -221,7 +220,7 @@ fn nonsense_in_the_header_is_refused() {
             crafted[at..at + width].copy_from_slice(&other);
             let checksum = xxh3_64(&crafted[..HEADER - 8]);
             put(&mut crafted, HEADER - 8, checksum);
-            assert!(crafted == bytes || !open_and_ask(&crafted));
+            assert!(crafted == bytes || open_and_ask(&crafted).is_err());
             1
         });
     }
@@ -238,5 +237,6 @@ fn a_sequence_without_a_row_is_refused() {
     put(&mut bytes, table.entry + 24, table.rows as u64 - 1);
     let layout = Layout::of(&bytes);
     layout.seal(&mut bytes);
-    assert!(!open_and_ask(&bytes));
+    let said = open_and_ask(&bytes).unwrap_err().to_string();
+    assert!(said.contains("ids of sequences"), "{said}");
 }

@@ -1,8 +1,8 @@
 //! Whatever happens to a file: checking all of it finds the damage, and questions are answered
 //! rightly or not at all.
 //!
-//! `TILESIGHT_EVERY_BIT=1` flips every single bit and asks after each; `TILESIGHT_DAMAGES=10000`
-//! makes so many random damages of a larger file.
+//! `TILESIGHT_EVERY_BIT=7` flips every single bit and asks after each seventh of them;
+//! `TILESIGHT_DAMAGES=10000` makes so many random damages of a larger file.
 
 use std::fs::{self, File};
 use std::io::{Cursor, ErrorKind, Seek, SeekFrom, Write};
@@ -14,6 +14,7 @@ use tilesight_query::{Dataset, Error, Io};
 use super::crafted::Layout;
 use super::sample::{ABOUT, answers, build, bytes_of, parts, sample};
 use crate::differential::random::Random;
+use crate::differential::runner::number_in;
 
 const EVERY_BIT_VARIABLE: &str = "TILESIGHT_EVERY_BIT";
 const DAMAGES_VARIABLE: &str = "TILESIGHT_DAMAGES";
@@ -21,8 +22,8 @@ const DAMAGES_VARIABLE: &str = "TILESIGHT_DAMAGES";
 /// Of the bytes of columns one in so many has its bits flipped, unless all have.
 const BYTES_APART: usize = 16;
 
-/// One in so many flips is followed by questions, unless all are.
-const FLIPS_APART: usize = 41;
+/// One in so many flips is followed by questions.
+const ASKED_APART: u64 = 41;
 
 /// Tells whether a file is refused or found damaged.
 fn is_found_out(path: &Path) -> bool {
@@ -77,12 +78,13 @@ fn the_sample_is_sound() {
 fn a_flipped_bit_is_found_and_never_believed() {
     let (data, bytes) = sample(1);
     let (expected, layout) = (Expected::of(&data), Layout::of(&bytes));
-    let every_bit = std::env::var_os(EVERY_BIT_VARIABLE).is_some();
+    let asked_apart = number_in(EVERY_BIT_VARIABLE);
+    let (every_bit, asked_apart) = (asked_apart.is_some(), asked_apart.unwrap_or(ASKED_APART));
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("flipped.tsight");
     fs::write(&path, &bytes).unwrap();
     let file = File::options().write(true).open(&path).unwrap();
-    let mut flips = 0;
+    let mut flips = 0u64;
     for at in 0..bytes.len() {
         if !every_bit && layout.is_in_column(at) && at % BYTES_APART != 0 {
             continue;
@@ -91,7 +93,7 @@ fn a_flipped_bit_is_found_and_never_believed() {
             overwrite(&file, at, &[bytes[at] ^ 1 << bit]);
             let damage = format!("bit {bit} of byte {at}");
             assert!(is_found_out(&path), "{damage}");
-            if every_bit || flips % FLIPS_APART == 0 {
+            if flips % asked_apart == 0 {
                 expected.check(&path, &damage);
             }
             flips += 1;
@@ -148,9 +150,9 @@ fn halves_of_two_generations_are_refused() {
 
 #[test]
 fn random_damage_is_found_and_never_believed() {
-    let (times, images) = match std::env::var(DAMAGES_VARIABLE) {
-        Ok(times) => (times.parse().unwrap(), 200_000),
-        Err(_) => (200, 1600),
+    let (times, images) = match number_in(DAMAGES_VARIABLE) {
+        Some(times) => (times, 200_000),
+        None => (200, 1600),
     };
     let data = build(Builder::in_memory(), &parts(images, 3));
     let (expected, bytes) = (Expected::of(&data), bytes_of(&data, ABOUT));
