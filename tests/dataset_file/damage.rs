@@ -93,7 +93,7 @@ fn a_flipped_bit_is_found_and_never_believed() {
             overwrite(&file, at, &[bytes[at] ^ 1 << bit]);
             let damage = format!("bit {bit} of byte {at}");
             assert!(is_found_out(&path), "{damage}");
-            if flips % asked_apart == 0 {
+            if flips.is_multiple_of(asked_apart) {
                 expected.check(&path, &damage);
             }
             flips += 1;
