@@ -12,8 +12,8 @@ mod sequences;
 
 mod calendar;
 mod question;
-mod random;
+pub(crate) mod random;
 mod rules;
-mod runner;
+pub(crate) mod runner;
 mod walks;
 mod world;

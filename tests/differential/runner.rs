@@ -35,7 +35,8 @@ fn run_seed(seed: u64, check: &impl Fn(&mut Random, &mut Case) -> usize) -> usiz
     check(&mut Random::new(seed), &mut case)
 }
 
-fn number_in(variable: &str) -> Option<u64> {
+/// The number in an environment variable, if it is set.
+pub(crate) fn number_in(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().expect("a number"))
 }

@@ -2,7 +2,7 @@
 //! sides of the antimeridian, the first and last rows of the grid, ids that repeat.
 
 use tilesight_query::build::{FeatureRow, Holding, ImageRow, LineRow, Part, TilePart, build};
-use tilesight_query::{Dataset, FeatureKind, Tileset};
+use tilesight_query::{Dataset, FeatureKind, Io, Tileset};
 use tilesight_tile::{Bbox, GridPoint, LonLat, TileId};
 
 use super::random::Random;
@@ -207,7 +207,13 @@ impl World {
             let last = parts.last_mut().expect("there is one from the beginning");
             tile.append_to(last);
         }
-        build(parts, &self.holdings).unwrap()
+        let data = build(parts, &self.holdings).unwrap();
+        // Every second world is asked as a file.
+        if self.tiles.len().is_multiple_of(2) {
+            reopened(&data)
+        } else {
+            data
+        }
     }
 
     /// Positions around which questions are asked: some of the world's, and some far away.
@@ -237,6 +243,13 @@ impl World {
         anchors.truncate(40);
         anchors
     }
+}
+
+/// A dataset as it comes back from its file.
+fn reopened(data: &Dataset) -> Dataset {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    data.write(file.as_file(), "").unwrap();
+    Dataset::open(file.path(), Io::Map).unwrap().0
 }
 
 /// The first and last positions of a tile, and the first of those beyond.

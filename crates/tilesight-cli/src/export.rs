@@ -27,7 +27,7 @@ pub(crate) fn export(typed: args::Export, voice: Voice) -> Result<(), Failure> {
         allow_partial: partial,
     };
     partitions.check()?;
-    let data = ask::open(source, voice)?;
+    let data = ask::open(&source, voice)?;
     ask::voice_missing(partitions.missing(&data)?.as_ref(), voice);
     let bar = voice.export_bar();
     let done = output::write_folder(&folder, overwrite, |folder| {

@@ -71,7 +71,9 @@ impl From<tilesight::QueryError> for Failure {
             tilesight::QueryError::NotHeld(missing) => Self::NotHeld(format!(
                 "{missing}, or add --partial to be answered from what is held"
             )),
-            tilesight::QueryError::TooManyRows(_) => Self::failed(error),
+            tilesight::QueryError::TooManyRows(_)
+            | tilesight::QueryError::Damaged(_)
+            | tilesight::QueryError::Scratch(_) => Self::failed(error),
             _ => Self::usage(error),
         }
     }

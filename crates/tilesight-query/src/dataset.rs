@@ -16,6 +16,7 @@ use crate::rows::Image;
 use crate::schema::Tileset;
 use crate::selection::Selection;
 use crate::sequence::Sequences;
+use crate::storage::Column;
 
 /// What questions about images need.
 const IMAGES: Need = Need::Rows(Tileset::Images);
@@ -32,6 +33,8 @@ pub struct Dataset {
     pub(crate) features: Features,
     pub(crate) coverage: Coverage,
     pub(crate) overview_points: u64,
+    /// The gaps between the columns of its file; none in memory.
+    pub(crate) padding: Vec<Column<u8>>,
 }
 
 impl Dataset {

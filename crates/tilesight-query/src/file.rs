@@ -37,7 +37,8 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// What writing says.
+    /// What writing says; [`io::ErrorKind::InvalidData`] when the dataset lies in a damaged file,
+    /// whose bytes are not given new checksums.
     ///
     /// # Example
     ///
@@ -59,6 +60,9 @@ impl Dataset {
     ///
     /// `docs/format.md` describes the file byte by byte.
     pub fn write<W: Write + Seek>(&self, out: W, about: &str) -> io::Result<W> {
+        if let Some(damage) = self.verify().into_iter().next() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, damage));
+        }
         let mut file = FileWriter::new(out)?;
         let Self {
             images,
@@ -120,16 +124,17 @@ impl Dataset {
             .notes(ABOUT)?
             .and_then(|about| String::from_utf8(about).ok());
         let data = Self {
-            sequences: Sequences::open(&file)?,
+            sequences: Sequences::open(&file, images.sequence_ids.len())?,
             images,
             features,
             coverage,
             overview_points,
+            padding: file.padding(),
         };
         Ok((data, about.ok_or_else(|| damaged_notes("is not text"))?))
     }
 
-    /// Compares everything with its checksums.
+    /// Compares everything with its checksums, and what they do not cover with zero.
     ///
     /// # Returns
     ///
@@ -163,7 +168,15 @@ impl Dataset {
             .chain(sequences.damaged())
             .chain(features.tree.damaged())
             .chain(features.values.damaged())
+            .chain(self.damaged_padding())
             .collect()
+    }
+
+    /// What no checksum covers and no question reads is to be as it was written, too.
+    fn damaged_padding(&self) -> Option<Damage> {
+        let mut bytes = self.padding.iter().flat_map(|gap| gap.iter());
+        let problem = || Damage::File("the padding between the columns is not zero".to_owned());
+        bytes.any(|&byte| byte != 0).then(problem)
     }
 }
 

@@ -156,7 +156,7 @@ impl<T: Pod + Ord + Send + Sync> Sorter<T> {
     fn spill(&mut self) -> Result<(), Error> {
         self.held.par_sort_unstable();
         let mut run = Spool::new(&self.scratch);
-        run.extend(self.held.drain(..))?;
+        run.extend_in_blocks(self.held.drain(..))?;
         self.runs.push(run.finish()?);
         Ok(())
     }

@@ -11,7 +11,10 @@ pub enum Error {
     #[error(transparent)]
     Open(#[from] tilesight_query::OpenError),
     /// The dataset file could not be written.
-    #[error("cannot write the dataset: {0}")]
+    #[error(
+        "cannot write the dataset: {0}; it takes about 50 bytes an image, and while it is built as \
+         much again: make room, or write it elsewhere"
+    )]
     WriteDataset(std::io::Error),
     /// A file could not be written.
     #[error("cannot write {}: {error}", path.display())]

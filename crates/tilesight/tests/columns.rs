@@ -286,7 +286,11 @@ fn parquet_says_what_it_is_and_where_it_comes_from() {
     let bounds: Vec<f64> = serde_json::from_value(column["bbox"].clone()).unwrap();
     assert_eq!(
         Some(&bounds[..]),
-        data.info().unwrap().bounds.as_ref().map(|bounds| &bounds[..])
+        data.info()
+            .unwrap()
+            .bounds
+            .as_ref()
+            .map(|bounds| &bounds[..])
     );
 }
 

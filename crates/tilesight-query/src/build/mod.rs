@@ -144,6 +144,7 @@ impl Builder {
             features,
             coverage,
             overview_points: self.overview_points,
+            padding: Vec::new(),
         })
     }
 }

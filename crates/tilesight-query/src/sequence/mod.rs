@@ -20,7 +20,9 @@ use crate::error::Error;
 use crate::images::{Images, NONE, UNKNOWN_MS, flag, is_row};
 use crate::index::{PackedTree, Summary};
 use crate::scratch::{Scratch, Spool};
-use crate::storage::{Damage, FileReader, FileWriter, Limits, Sound, Table, Touch, columns};
+use crate::storage::{
+    Columns, Damage, FileReader, FileWriter, Limits, Sound, Table, Touch, columns,
+};
 
 /// What is known of a sequence as a whole.
 #[derive(Debug, Clone, Copy)]
@@ -238,11 +240,18 @@ impl Sequences {
         lengths_m.iter().sum()
     }
 
-    /// The sequences of a file.
-    pub(crate) fn open(file: &FileReader) -> Result<Self, Damage> {
+    /// The sequences of a file, one for each of `ids` ids.
+    pub(crate) fn open(file: &FileReader, ids: usize) -> Result<Self, Damage> {
         let order: Table<PlaceOrder> = file.table(0)?;
+        let table: Table<SequenceColumns> = file.table(0)?;
+        if table.len() != ids {
+            return Err(Damage::Table {
+                table: SequenceColumns::NAME.to_owned(),
+                problem: "has another number of rows than there are ids of sequences",
+            });
+        }
         Ok(Self {
-            table: file.table(0)?,
+            table,
             images: Chunks::open(file, IMAGE_CHUNKS)?,
             lines: Chunks::open(file, LINE_CHUNKS)?,
             tree: PackedTree::open(file, order.len())?,

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use bytemuck::Pod;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::column::{Column, FileBytes};
-use super::directory::{ColumnEntry, Header, MAGIC, TableEntry, VERSION, padded};
+use super::directory::{ALIGNMENT, ColumnEntry, Header, MAGIC, TableEntry, VERSION, padded};
 use super::table::{Columns, Damage, Limits, Notes, Table};
 use crate::error::OpenError;
 
@@ -28,9 +29,13 @@ pub enum Io {
 /// A dataset file whose header and directory were found sound.
 pub(crate) struct FileReader {
     file: Arc<FileBytes>,
-    tables: Vec<(TableEntry, Vec<ColumnEntry>)>,
+    tables: Vec<Listed>,
+    gaps: Vec<Range<u64>>,
     limits: Arc<Limits>,
 }
+
+/// What the directory says of a table and of its columns.
+type Listed = (TableEntry, Vec<ColumnEntry>);
 
 impl FileReader {
     /// Opens a file.
@@ -64,13 +69,24 @@ impl FileReader {
     }
 
     fn of_bytes(file: Arc<FileBytes>) -> Result<Self, Damage> {
-        let bytes = file.as_slice();
-        let directory = directory_of(bytes)?;
+        let (header, directory) = directory_of(file.as_slice())?;
+        let tables = tables_of(directory)?;
+        let gaps = gaps_of(&header, &tables).ok_or_else(|| {
+            Damage::File("the tables do not lie where they would be written".to_owned())
+        })?;
         Ok(Self {
-            tables: tables_of(directory)?,
+            tables,
+            gaps,
             limits: Arc::default(),
             file,
         })
+    }
+
+    /// The bytes that no table holds and no checksum covers: zeros, where nothing is damaged.
+    pub(crate) fn padding(&self) -> Vec<Column<u8>> {
+        let gaps = self.gaps.iter();
+        gaps.filter_map(|gap| self.column(gap.start, (gap.end - gap.start) as usize))
+            .collect()
     }
 
     /// Says how many rows there are of what tables refer to, for the tables opened from now on.
@@ -135,7 +151,7 @@ impl FileReader {
         }
     }
 
-    fn entry(&self, name: &str, number: u32) -> Option<&(TableEntry, Vec<ColumnEntry>)> {
+    fn entry(&self, name: &str, number: u32) -> Option<&Listed> {
         let name = padded(name);
         self.tables
             .iter()
@@ -176,8 +192,8 @@ impl ColumnReader<'_> {
     }
 }
 
-/// The directory of a file whose header is sound.
-fn directory_of(bytes: &[u8]) -> Result<&[u8], Damage> {
+/// The header of a file and its directory, both sound.
+fn directory_of(bytes: &[u8]) -> Result<(Header, &[u8]), Damage> {
     let damage = |problem: &str| Err(Damage::File(problem.to_owned()));
     let Some(header) = bytes.get(..Header::LEN) else {
         return Err(too_short(bytes.len() as u64));
@@ -206,12 +222,14 @@ fn directory_of(bytes: &[u8]) -> Result<&[u8], Damage> {
     let beyond = header.directory_offset.checked_add(header.directory_len);
     let range = header.directory_offset as usize..beyond.unwrap_or(u64::MAX) as usize;
     match bytes.get(range) {
-        Some(directory) if xxh3_64(directory) == header.directory_checksum => Ok(directory),
+        Some(directory) if xxh3_64(directory) == header.directory_checksum => {
+            Ok((header, directory))
+        }
         _ => damage("the directory of tables is damaged"),
     }
 }
 
-fn tables_of(mut directory: &[u8]) -> Result<Vec<(TableEntry, Vec<ColumnEntry>)>, Damage> {
+fn tables_of(mut directory: &[u8]) -> Result<Vec<Listed>, Damage> {
     let mut tables = Vec::new();
     while !directory.is_empty() {
         let table: TableEntry = take(&mut directory)?;
@@ -221,6 +239,28 @@ fn tables_of(mut directory: &[u8]) -> Result<Vec<(TableEntry, Vec<ColumnEntry>)>
         tables.push((table, columns));
     }
     Ok(tables)
+}
+
+/// The gaps between what a file consists of, where everything lies in the order of the directory,
+/// each at the next cache line after the one before, and the directory ends the file. So no byte
+/// belongs to two columns, and what is neither checksum nor checked by one is a gap.
+fn gaps_of(header: &Header, tables: &[Listed]) -> Option<Vec<Range<u64>>> {
+    let (mut end, mut gaps) = (Header::LEN as u64, Vec::new());
+    let mut place = |offset: u64, len: Option<u64>| {
+        let begin = end.checked_next_multiple_of(ALIGNMENT as u64)?;
+        gaps.push(end..begin);
+        end = begin.checked_add(len?)?;
+        (offset == begin).then_some(())
+    };
+    for (table, columns) in tables {
+        for column in columns {
+            place(column.offset, column.width.checked_mul(table.rows))?;
+        }
+        let blocks = table.rows.div_ceil(table.block_rows.max(1));
+        place(table.checksums_offset, blocks.checked_mul(8))?;
+    }
+    place(header.directory_offset, Some(header.directory_len))?;
+    (end == header.file_len && tables.len() == header.tables as usize).then_some(gaps)
 }
 
 fn take<T: Pod>(directory: &mut &[u8]) -> Result<T, Damage> {
