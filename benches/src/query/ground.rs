@@ -8,7 +8,8 @@ use tilesight_tile::{EARTH_RADIUS_M, GridBox, GridPoint, LonLat, haversine_m};
 /// Radians a grid unit at the equator.
 const RADIANS_A_UNIT: f64 = TAU / 4_294_967_296.0;
 
-/// Covers the rounding of targets to the grid.
+/// Far more than the error of the arithmetic. The target's place on the grid is rounded by up to
+/// a unit besides.
 const SLACK: f64 = 0.999;
 
 /// A target, and how distances from it look on the plane.
@@ -39,7 +40,7 @@ impl Ground {
     /// farthest from the equator, and no place is farther from there than the target by more than
     /// the distance itself.
     pub fn at_least_m(&self, units: f64) -> f64 {
-        units * self.metres_a_unit(units * RADIANS_A_UNIT)
+        (units - 1.0).max(0.0) * self.metres_a_unit(units * RADIANS_A_UNIT)
     }
 
     /// The most that a distance on the ground can be on the plane.

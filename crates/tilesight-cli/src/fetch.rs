@@ -120,14 +120,17 @@ const fn tileset(word: args::Tileset) -> Tileset {
 }
 
 fn print_plan(plan: &FetchPlan, options: &FetchOptions) -> Result<(), Failure> {
-    let days = plan.requests().div_ceil(options.daily_limit.max(1));
+    let days = match plan.requests().div_ceil(options.daily_limit.max(1)) {
+        0 | 1 => "one day".to_owned(),
+        days => format!("{days} days"),
+    };
     let first_pass = if options.sparse {
         format!(" at most, {} of them for the first pass", plan.first_pass)
     } else {
         String::new()
     };
     let text = format!(
-        "tiles      {}\nheld       {}\nrequests   {}{first_pass} (of {} a day: {days} days)\n\
+        "tiles      {}\nheld       {}\nrequests   {}{first_pass} (of {} a day: {days})\n\
          bytes      about {} MB\ntime       {}\n",
         plan.tiles,
         plan.held,

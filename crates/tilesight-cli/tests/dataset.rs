@@ -169,7 +169,7 @@ fn verify_names_the_damaged_block() {
         "{printed}"
     );
     assert!(said.contains("build it anew"), "{said}");
-    let (_, said) = bad(&format!("images {path} --count --pano"), 1);
+    let (_, said) = bad(&format!("images {path} -f ids"), 1);
     assert!(said.contains("block 1 of the table \"image\""), "{said}");
     bytes[20] ^= 1;
     fs::write(&path, &bytes).unwrap();

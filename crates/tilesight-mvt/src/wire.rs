@@ -504,8 +504,8 @@ impl Packed<'_> {
     /// Which of the first `len` bytes end a varint; nothing if the last one does not.
     #[inline(always)]
     fn stops(bytes: &[u8; 72], len: usize) -> Option<u64> {
-        if len == 0 {
-            return Some(0);
+        if len == 0 || len > 64 {
+            return (len == 0).then_some(0);
         }
         let (words, _) = bytes.as_chunks::<8>();
         let near = stops_of(&words[..4]);
@@ -516,7 +516,7 @@ impl Packed<'_> {
             near
         };
         let is_last = stops >> (len - 1) & 1 == 1;
-        (len <= 64 && is_last).then(|| stops & u64::MAX >> (64 - len))
+        is_last.then(|| stops & u64::MAX >> (64 - len))
     }
 }
 
