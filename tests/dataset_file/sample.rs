@@ -106,7 +106,9 @@ pub(super) fn holdings() -> Vec<Holding> {
 
 /// Builds the sample.
 pub(super) fn build(mut builder: Builder, parts: &[Part]) -> Dataset {
-    parts.iter().for_each(|part| builder.add(part).unwrap());
+    for part in parts {
+        builder.add(part).unwrap();
+    }
     builder.finish(&holdings()).unwrap()
 }
 

@@ -31,7 +31,7 @@ pub struct SequenceLine {
 /// Those of [`Dataset::sequences`].
 pub fn lines_of(data: &Dataset) -> Result<Vec<SequenceLine>, Error> {
     let all = data.sequences(&SequenceQuery::default())?;
-    let lines = all.tracks().map(|track| {
+    let lines = all.tracks().map(|track| -> Result<SequenceLine, Error> {
         let part = |part: &mut dyn Iterator<Item = tilesight_tile::LonLat>| {
             part.map(|at| Coord::from((at.lon(), at.lat()))).collect()
         };
@@ -40,8 +40,7 @@ pub fn lines_of(data: &Dataset) -> Result<Vec<SequenceLine>, Error> {
         let mut vertices: Vec<Coord> = parts.concat();
         vertices.sort_unstable_by(by_place);
         let images = track
-            .images()
-            .expect("what lies in memory is not damaged")
+            .images()?
             .map(|image| Coord::from((image.lon, image.lat)));
         let beside = images.filter(|at| {
             vertices
@@ -49,12 +48,12 @@ pub fn lines_of(data: &Dataset) -> Result<Vec<SequenceLine>, Error> {
                 .is_err()
         });
         parts.extend(beside.map(|at| vec![at]));
-        SequenceLine {
+        Ok(SequenceLine {
             id: track.sequence.id.to_owned(),
             parts,
-        }
+        })
     });
-    Ok(lines.collect())
+    lines.collect()
 }
 
 fn by_place(a: &Coord, b: &Coord) -> std::cmp::Ordering {
