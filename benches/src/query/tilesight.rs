@@ -3,7 +3,9 @@
 use std::ops::Deref;
 
 use rayon::prelude::*;
-use tilesight_query::{Dataset, FeatureQuery, GroupBy, ImageQuery, Place, SequenceQuery};
+use tilesight_query::{
+    Dataset, FeatureQuery, GroupBy, ImageQuery, Place, Selection, SequenceQuery,
+};
 use tilesight_tile::Bbox;
 
 use super::{Engine, MadeWorld, Question};
@@ -37,7 +39,7 @@ impl<D: Deref<Target = Dataset> + Sync> Engine for Tilesight<D> {
 
     fn images(&self, question: &Question) -> Option<Vec<i64>> {
         let found = self.0.images(&question.query).ok()?;
-        Some(found.ids().collect())
+        Some(found.to_ids())
     }
 
     fn image_count(&self, question: &Question) -> Option<u64> {
@@ -55,12 +57,7 @@ impl<D: Deref<Target = Dataset> + Sync> Engine for Tilesight<D> {
     fn images_each(&self, questions: &[Question]) -> Option<Vec<Vec<i64>>> {
         let queries: Vec<ImageQuery> = questions.iter().map(|q| q.query.clone()).collect();
         let found = self.0.images_each(&queries).ok()?;
-        Some(
-            found
-                .par_iter()
-                .map(|found| found.ids().collect())
-                .collect(),
-        )
+        Some(found.par_iter().map(Selection::to_ids).collect())
     }
 
     fn sequences(&self, bbox: &Bbox) -> Option<Vec<&str>> {

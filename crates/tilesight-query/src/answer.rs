@@ -103,6 +103,14 @@ impl Answer {
             .chain(hits.iter().map(|hit| hit.row))
     }
 
+    /// What a column says of the rows.
+    pub(crate) fn gather<T: Copy>(&self, column: &[T]) -> Vec<T> {
+        match self {
+            Self::Rows(rows) => rows.gather(column),
+            _ => self.rows().map(|row| column[row as usize]).collect(),
+        }
+    }
+
     /// The rows, and where each lies from the target if there is one.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Option<Hit>)> + Clone + '_ {
         let (rows, ranked, hits) = self.parts();
@@ -180,6 +188,23 @@ impl RowSet {
             left: self.len as usize,
             ..Rows::default()
         }
+    }
+
+    /// What a column says of the rows: ranges are copied at once.
+    fn gather<T: Copy>(&self, column: &[T]) -> Vec<T> {
+        let mut values = Vec::with_capacity(self.len as usize);
+        for run in &self.runs {
+            match *run {
+                Run::Range { first, beyond } => {
+                    values.extend_from_slice(&column[first as usize..beyond as usize]);
+                }
+                Run::Block { first, mask } => {
+                    let block = &column[first as usize..];
+                    values.extend(bits(mask).map(|i| block[i]));
+                }
+            }
+        }
+        values
     }
 
     /// Makes sure that the rows may be read: those of masks were, as they were judged.
@@ -309,6 +334,9 @@ mod tests {
         let expected: Vec<u32> = (0..70).chain([128, 129, 131]).collect();
         assert_eq!(sample().iter().collect::<Vec<_>>(), expected);
         assert_eq!(sample().len(), 73);
+        let column: Vec<u32> = (0..192).map(|row| row * 3).collect();
+        let gathered: Vec<u32> = expected.iter().map(|row| row * 3).collect();
+        assert_eq!(sample().gather(&column), gathered);
         assert_eq!(sample().iter().skip(69).size_hint(), (4, Some(4)));
         for read in 0..74 {
             let set = sample();

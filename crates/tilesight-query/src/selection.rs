@@ -55,6 +55,11 @@ impl<'a> Selection<'a> {
         self.column(|images, row| images.columns().id[row])
     }
 
+    /// All ids at once: several times as fast as one by one where there are many.
+    pub fn to_ids(&self) -> Vec<i64> {
+        self.answer.gather(&self.images.columns().id)
+    }
+
     /// Positions on the grid.
     pub fn positions(&self) -> impl Iterator<Item = GridPoint> + '_ {
         self.column(|images, row| images.columns().point(row))
