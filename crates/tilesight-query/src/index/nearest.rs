@@ -13,15 +13,15 @@ use tilesight_tile::{GridBox, GridPoint};
 
 use super::rank::{RowAt, rank_within};
 use super::search::{Match, RowFilter, bits, mask_of};
-use super::target::Target;
+use super::target::{MAX_SERIES_UNITS, Target};
 use super::tree::{PackedTree, Summary};
 use super::{FANOUT, LEAF_ROWS};
 use crate::error::Error;
 use crate::storage::Touch;
 
-/// Planar distances within which rows are compared on the plane: a sixteenth of a radian, where
-/// it is wrong by a sixteenth or so.
-const PLANE_SQUARED: f64 = 42_722_829.0 * 42_722_829.0;
+/// Squared planar distance within which rows are compared on the plane, which is wrong by a
+/// sixteenth or so there.
+const PLANE_SQUARED: f64 = MAX_SERIES_UNITS as f64 * MAX_SERIES_UNITS as f64;
 
 /// Rows of a table as the nearest search reads them.
 #[derive(Clone, Copy)]
@@ -467,15 +467,17 @@ mod tests {
             let blurred = |d: i32| d >> shift >> coarse << coarse;
             let xs: Vec<u32> = offsets.iter().map(|o| x.wrapping_add_signed(blurred(o.0))).collect();
             let ys: Vec<u32> = offsets.iter().map(|o| y.saturating_add_signed(blurred(o.1))).collect();
-            let ids: Vec<i64> = (0..xs.len() as i64).collect();
+            // Of rows in one place the least ids come last.
+            let ids: Vec<i64> = (0..xs.len() as i64).rev().collect();
+            let id = |row: u32| ids[row as usize];
             let points = Points { xs: &xs, ys: &ys, ids: &ids, table: &() };
             let blocks: Vec<_> = xs.chunks(LEAF_ROWS).zip(ys.chunks(LEAF_ROWS)).map(box_around).collect();
             let tree = PackedTree::new(blocks.into_iter(), &Scratch::Memory).unwrap();
             let distance_m = |row: u32| target.distance_m(points.at(row));
             let mut expected: Vec<u32> = (0..xs.len() as u32)
-                .filter(|&row| row % 3 != 0 && distance_m(row) <= radius_m)
+                .filter(|&row| id(row) % 3 != 0 && distance_m(row) <= radius_m)
                 .collect();
-            expected.sort_by_key(|&row| (distance_m(row).to_bits(), row));
+            expected.sort_by_key(|&row| (distance_m(row).to_bits(), id(row)));
             expected.truncate(k);
             let filter = NotThirds(&ids);
             let expected: Vec<_> = expected.into_iter().map(|row| (row, points.at(row))).collect();

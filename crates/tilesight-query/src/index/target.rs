@@ -34,7 +34,7 @@ const MAX_INSIDE_UNITS: f64 = 536_870_912.0;
 
 /// How far to the east or west, and to the north or south, the series of
 /// [`Target::haversine`] are trusted: a sixteenth of a radian.
-const MAX_SERIES_UNITS: u32 = 42_722_829;
+pub(super) const MAX_SERIES_UNITS: u32 = 42_722_829;
 
 /// How far the square root of [`Target::haversine`] may be from that of the haversine of which
 /// [`haversine_m`] takes the root: this much by the rounding of degrees…
