@@ -1,8 +1,9 @@
 //! Boxes: in degrees as people give them, and as exact ranges of grid columns and rows.
 
+use std::f64::consts::TAU;
 use std::fmt;
 
-use crate::grid::{lat_of_y, lon_of_x, x_of_lon, y_of_lat};
+use crate::grid::{GRID_SIDE, lat_of_y, lon_of_x, x_of_lon, y_of_lat};
 use crate::predicates::meets_box;
 use crate::{Error, GridPoint, LonLat};
 
@@ -207,9 +208,31 @@ fn columns_within(west: f64, east: f64) -> Option<(u32, u32)> {
 
 /// The first and last row whose latitude lies within `south..=north`; rows run southwards.
 fn rows_within(south: f64, north: f64) -> Option<(u32, u32)> {
-    let first = first_where(y_of_lat(north), |y| lat_of_y(y) <= north)?;
-    let beyond = first_where(y_of_lat(south), |y| lat_of_y(y) < south);
+    let first = first_row(north, |y| lat_of_y(y) <= north)?;
+    let beyond = first_row(south, |y| lat_of_y(y) < south);
     up_to(first, beyond)
+}
+
+/// The first row for which a comparison with a latitude holds; the latitude of a row costs more
+/// than all else, and is looked at only where the row of the latitude is nearly a whole number.
+fn first_row(lat: f64, holds: impl Fn(u32) -> bool) -> Option<u32> {
+    /// Units by which a row of a latitude on the square is certainly wrong by less: arithmetic
+    /// makes it wrong by a thousandth of that.
+    const CERTAIN: f64 = 1e-2;
+    let row = row_of_lat(lat);
+    let next = row.ceil();
+    let is_between = next - row > CERTAIN && row - (next - 1.0) > CERTAIN;
+    if is_between && row > 1.0 && row < GRID_SIDE - 1.0 {
+        return Some(next as u32);
+    }
+    first_where(row, holds)
+}
+
+/// Grid row of a latitude as [`y_of_lat`] has it, faster: ψ(φ) = atanh(sin φ).
+fn row_of_lat(lat: f64) -> f64 {
+    let sine = lat.to_radians().sin();
+    let mercator = 0.5 * ((1.0 + sine) / (1.0 - sine)).ln();
+    (0.5 - mercator / TAU) * GRID_SIDE
 }
 
 /// The inclusive range from `first` to just before `beyond` (to the end of the grid without one).
