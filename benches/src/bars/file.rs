@@ -38,32 +38,18 @@ pub fn open_dataset(places: &Places) -> Result<Dataset> {
 pub struct Built {
     /// How long it took.
     pub time: Duration,
-    /// The most memory that the process had at once.
+    /// The most memory of its own that the process was seen to have. Pages of temporary files are
+    /// not part of it: the system takes them back whenever it wants to.
     pub peak_bytes: u64,
 }
 
-/// Builds the dataset of a world from its tiles: its file, where the program can write one, else
-/// the index in memory.
+/// Builds the dataset file of a world from its tiles, looking at the program's memory as it goes.
 ///
 /// # Errors
 ///
-/// When the tiles cannot be read or the program fails.
+/// When the program is not there or fails.
 pub fn build(places: &Places) -> Result<Built> {
     let start = Instant::now();
-    let peak_bytes = if can_build() {
-        build_file(places)?
-    } else {
-        drop(Dataset::open(places.tiles())?);
-        status_bytes("self", "VmHWM:")?
-    };
-    Ok(Built {
-        time: start.elapsed(),
-        peak_bytes,
-    })
-}
-
-/// Runs `tilesight build`, looking at its memory as it goes.
-fn build_file(places: &Places) -> Result<u64> {
     let mut child = Command::new(program())
         .arg("build")
         .arg(places.tiles())
@@ -74,25 +60,18 @@ fn build_file(places: &Places) -> Result<u64> {
         .with_context(|| format!("cannot run {}", program().display()))?;
     let mut peak_bytes = 0;
     loop {
-        // The peak only grows; it cannot be read any more when the process has ended.
-        let of_child = status_bytes(&child.id().to_string(), "VmHWM:");
-        peak_bytes = of_child.unwrap_or(peak_bytes);
+        // It cannot be read any more when the process has ended.
+        let now_bytes = status_bytes(&child.id().to_string(), "RssAnon:");
+        peak_bytes = now_bytes.unwrap_or_default().max(peak_bytes);
         if let Some(status) = child.try_wait()? {
             ensure!(status.success(), "tilesight build failed");
-            return Ok(peak_bytes);
+            return Ok(Built {
+                time: start.elapsed(),
+                peak_bytes,
+            });
         }
         thread::sleep(LOOK);
     }
-}
-
-/// Whether the program beside this one knows the command `build`.
-pub fn can_build() -> bool {
-    let help = Command::new(program())
-        .args(["build", "--help"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    help.is_ok_and(|status| status.success())
 }
 
 /// The program `tilesight`, which is built into the same folder as this one.
@@ -119,14 +98,6 @@ fn run(arguments: &[PathBuf]) -> Result<()> {
 /// When it cannot be built or opened.
 pub fn measure_file(images: u64) -> Result<Record> {
     let places = Places::of(images);
-    if !can_build() {
-        let note = "Size, opening and memory of the dataset file are not measured: \
-                    `cargo build --release` made no program `tilesight` that knows `build`.";
-        return Ok(Record {
-            notes: vec![note.to_owned()],
-            ..Record::default()
-        });
-    }
     if !places.dataset().exists() {
         build(&places)?;
     }

@@ -42,8 +42,6 @@ struct Cli {
 #[derive(Debug, Serialize, Deserialize)]
 struct Size {
     images: u64,
-    /// Whether a dataset file was built; else the index is one in memory.
-    has_file: bool,
     build_s: f64,
     build_peak_bytes: u64,
     file_bytes: u64,
@@ -96,13 +94,11 @@ fn measure(images: u64) -> Result<Size> {
     };
     let (nearest_us, _) = ask(&data, sites.iter().map(nearest))?;
     let (box_us, box_images) = ask(&data, sites.iter().map(box_around))?;
-    let file = fs::metadata(places.dataset());
     Ok(Size {
         images,
-        has_file: file.is_ok(),
         build_s: time.as_secs_f64(),
         build_peak_bytes: peak_bytes,
-        file_bytes: file.map_or(0, |file| file.len()),
+        file_bytes: fs::metadata(places.dataset())?.len(),
         open_s,
         nearest_us,
         box_us,
@@ -169,17 +165,13 @@ fn page(sizes: &[Size]) -> String {
     text += "| images | build | build memory, peak | file | open | the 100 nearest | box of 200 m | images in it |\n";
     text += "|---:|---:|---:|---:|---:|---:|---:|---:|\n";
     for size in sizes {
-        let file = if size.has_file {
-            format!("{:.0} MB", size.file_bytes as f64 / 1e6)
-        } else {
-            "in memory".to_owned()
-        };
         let _ = writeln!(
             text,
-            "| {} | {:.1} s | {:.0} MB | {file} | {:.3} ms | {:.1} µs | {:.1} µs | {:.0} |",
+            "| {} | {:.1} s | {:.0} MB | {:.0} MB | {:.3} ms | {:.1} µs | {:.1} µs | {:.0} |",
             size.images,
             size.build_s,
             size.build_peak_bytes as f64 / 1e6,
+            size.file_bytes as f64 / 1e6,
             size.open_s * 1e3,
             size.nearest_us,
             size.box_us,
