@@ -7,8 +7,8 @@ use std::slice;
 use tilesight_tile::initial_bearing_deg;
 
 use crate::error::Error;
-use crate::index::{RowAt, Sink, Target, bits};
-use crate::storage::Touch;
+use crate::index::{LEAF_ROWS, RowAt, Sink, Target, bits};
+use crate::storage::{Touch, prefetch};
 
 /// Rows in the order of an answer.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ impl Answer {
     }
 
     /// What a column says of the rows.
-    pub(crate) fn gather<T: Copy>(&self, column: &[T]) -> Vec<T> {
+    pub(crate) fn gather<T: Copy + Default>(&self, column: &[T]) -> Vec<T> {
         match self {
             Self::Rows(rows) => rows.gather(column),
             _ => self.rows().map(|row| column[row as usize]).collect(),
@@ -129,6 +129,9 @@ impl Answer {
         }
     }
 }
+
+/// How many runs ahead values are asked for.
+const AHEAD: usize = 4;
 
 /// Ascending rows: whole ranges where nodes lie inside a place, masks where they do not.
 #[derive(Debug, Clone, Default)]
@@ -191,16 +194,24 @@ impl RowSet {
     }
 
     /// What a column says of the rows: ranges are copied at once.
-    fn gather<T: Copy>(&self, column: &[T]) -> Vec<T> {
+    fn gather<T: Copy + Default>(&self, column: &[T]) -> Vec<T> {
         let mut values = Vec::with_capacity(self.len as usize);
-        for run in &self.runs {
+        let mut chosen = [T::default(); LEAF_ROWS];
+        for (i, run) in self.runs.iter().enumerate() {
+            if let Some(Run::Block { first, .. }) = self.runs.get(i + AHEAD) {
+                let block = &column[*first as usize..];
+                prefetch(&block[..block.len().min(LEAF_ROWS)]);
+            }
             match *run {
                 Run::Range { first, beyond } => {
                     values.extend_from_slice(&column[first as usize..beyond as usize]);
                 }
                 Run::Block { first, mask } => {
                     let block = &column[first as usize..];
-                    values.extend(bits(mask).map(|i| block[i]));
+                    for (place, i) in chosen.iter_mut().zip(bits(mask)) {
+                        *place = block[i];
+                    }
+                    values.extend_from_slice(&chosen[..mask.count_ones() as usize]);
                 }
             }
         }

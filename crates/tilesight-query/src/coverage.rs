@@ -180,9 +180,9 @@ impl Coverage {
             PreparedPlace::Everywhere => return self.missing_of_everything(need),
             PreparedPlace::Bbox { bbox, shape } => self.missing_of_bbox(need, bbox, shape),
             PreparedPlace::Region { region, shape } => self.missing_of_region(need, region, shape),
-            PreparedPlace::Circle {
-                target, radius_m, ..
-            } => self.missing_of_circle(need, target, *radius_m),
+            PreparedPlace::Circle { circle, .. } => {
+                self.missing_of_circle(need, circle.target(), circle.radius_m(), circle.around())
+            }
             PreparedPlace::Nearest { .. } => None,
         })
     }
@@ -208,7 +208,8 @@ impl Coverage {
             Some(farthest_m) if answer.len() == *k => farthest_m,
             _ => *radius_m,
         };
-        self.missing_of_circle(need, target, reach)
+        let around = BoxShape::of(target.boxes_around(reach));
+        self.missing_of_circle(need, target, reach, around.boxes())
     }
 
     fn missing_of_bbox(&self, need: Need, bbox: &Bbox, shape: &BoxShape) -> Option<NotHeld> {
@@ -246,16 +247,22 @@ impl Coverage {
         })
     }
 
-    fn missing_of_circle(&self, need: Need, target: &Target, radius_m: f64) -> Option<NotHeld> {
-        let boxes = target.boxes_around(radius_m);
-        self.missing_of(need, &boxes, || {
+    /// `boxes` are around the circle.
+    fn missing_of_circle(
+        &self,
+        need: Need,
+        target: &Target,
+        radius_m: f64,
+        boxes: &[GridBox],
+    ) -> Option<NotHeld> {
+        self.missing_of(need, boxes, || {
             // Without a limit, or with too few rows near, it is the world.
             let cover = if radius_m < FARTHEST_M {
                 cover_circle(DATA_ZOOM, target.position(), radius_m, ANY_NUMBER)
             } else {
                 Ok(TileRows::from_grid_box(DATA_ZOOM, &GridBox::WORLD))
             };
-            (cover, around(&boxes))
+            (cover, around(boxes))
         })
     }
 

@@ -251,13 +251,13 @@ impl Dataset {
     ) -> Result<Answer, Error> {
         let (table, candidates) = (self.table(), self.candidates(filter)?);
         let PreparedPlace::Circle {
-            target,
+            circle,
             half_fov_deg: Some(half_fov_deg),
-            ..
         } = place
         else {
             return table.find(place, filter, &candidates);
         };
+        let target = circle.target();
         let sight = Sight {
             target,
             half_fov_deg: *half_fov_deg,

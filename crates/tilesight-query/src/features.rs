@@ -13,7 +13,9 @@ use crate::dictionary::Texts;
 use crate::error::{Error, NotHeld};
 use crate::filter::{OrdinalSet, known_between};
 use crate::images::{OrdinalSummary, UNKNOWN_MS, bounds_of, flag, is_row};
-use crate::index::{FANOUT, LEAF_ROWS, Match, PackedTree, Points, RowFilter, Summary, mask_of};
+use crate::index::{
+    FANOUT, LEAF_ROWS, Match, PackedTree, Points, RowFilter, Summary, mask_of, mask_of_all,
+};
 use crate::place::{self, Candidates, PreparedPlace};
 use crate::query::{FeatureKind, FeatureQuery, Place};
 use crate::rows::MapFeature;
@@ -247,11 +249,10 @@ impl RowFilter<FeatureSummary> for FeatureFilter<'_> {
     }
 
     fn mask(&self, rows: Range<usize>) -> u64 {
-        let (len, columns) = (rows.len(), self.columns);
-        let mut mask = mask_of(len, |_| true);
+        let columns = self.columns;
+        let mut mask = mask_of_all(rows.len());
         if let Some(kind) = self.kind {
-            let flags = &columns.flags[rows.clone()];
-            mask &= mask_of(len, |i| kind_of(flags[i]) == kind);
+            mask &= mask_of(&columns.flags[rows.clone()], |flags| kind_of(flags) == kind);
         }
         if let Some(values) = &self.values {
             mask &= values.mask(&columns.value[rows.clone()]);
@@ -262,13 +263,11 @@ impl RowFilter<FeatureSummary> for FeatureFilter<'_> {
         ];
         for (range, column) in times {
             if let Some((first, last)) = range {
-                let times = &column[rows.clone()];
-                mask &= mask_of(len, |i| (first <= times[i]) & (times[i] <= last));
+                mask &= mask_of(&column[rows.clone()], |ms| (first <= ms) & (ms <= last));
             }
         }
         if let Some(ids) = &self.ids {
-            let column = &columns.id[rows];
-            mask &= mask_of(len, |i| ids.binary_search(&column[i]).is_ok());
+            mask &= mask_of(&columns.id[rows], |id| ids.binary_search(&id).is_ok());
         }
         mask
     }

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use crate::date::Period;
+use crate::date::{MAX_KNOWN_MS, Period};
 use crate::error::Error;
 use crate::images::{
     GroupColumns, ImageColumns, ImageSummary, Images, NONE, OrdinalSummary, UNKNOWN_MS, bloom_bit,
-    flag_of, joined_ms,
+    flag_of, split_ms,
 };
-use crate::index::{Match, RowFilter, mask_of};
+use crate::index::{Match, RowFilter, bits, mask_of, mask_of_all};
 use crate::query::Filter;
+use crate::storage::prefetch;
 
 /// A [`Filter`] whose ids have been looked up in the dictionaries of one dataset.
 pub(crate) struct ImageFilter<'a> {
@@ -150,24 +151,17 @@ impl RowFilter<ImageSummary> for ImageFilter<'_> {
     }
 
     fn mask(&self, rows: Range<usize>) -> u64 {
-        let len = rows.len();
         let columns = self.columns;
-        let mut mask = mask_of(len, |_| true);
-        if let Some((first, last)) = self.captured_ms {
-            let high = &columns.captured_at_high[rows.clone()];
-            let low = &columns.captured_at_low[rows.clone()];
-            mask &= mask_of(len, |i| {
-                let ms = joined_ms(high[i], low[i]);
-                (first <= ms) & (ms <= last)
-            });
+        let mut mask = mask_of_all(rows.len());
+        if let Some(range) = self.captured_ms {
+            mask &= captured_within(columns, range, rows.clone());
         }
         if let Some(flag) = self.kind {
-            let flags = &columns.flags[rows.clone()];
-            mask &= mask_of(len, |i| flags[i] & flag != 0);
+            mask &= mask_of(&columns.flags[rows.clone()], |flags| flags & flag != 0);
         }
         if let Some(heading) = &self.heading {
             let angles = &columns.compass_angle_deg[rows.clone()];
-            mask &= mask_of(len, |i| heading.contains(angles[i]));
+            mask &= mask_of(angles, |angle| heading.contains(angle));
         }
         let sets = [
             (&self.organizations, &self.groups.organization),
@@ -177,15 +171,42 @@ impl RowFilter<ImageSummary> for ImageFilter<'_> {
         for (set, of_group) in sets {
             if let Some(set) = set {
                 let groups = &columns.group[rows.clone()];
-                mask &= set.mask_by(len, |i| ordinal(of_group, groups[i]));
+                mask &= set.mask_by(groups, |group| ordinal(of_group, group));
             }
         }
         if let Some(ids) = &self.ids {
-            let column = &columns.id[rows];
-            mask &= mask_of(len, |i| ids.binary_search(&column[i]).is_ok());
+            mask &= mask_of(&columns.id[rows], |id| ids.binary_search(&id).is_ok());
         }
         mask
     }
+
+    fn prefetch(&self, rows: Range<usize>) {
+        let columns = self.columns;
+        if self.captured_ms.is_some() {
+            prefetch(&columns.captured_at_high[rows.clone()]);
+        }
+        if self.kind.is_some() {
+            prefetch(&columns.flags[rows.clone()]);
+        }
+        if self.heading.is_some() {
+            prefetch(&columns.compass_angle_deg[rows.clone()]);
+        }
+        if self.organizations.is_some() || self.creators.is_some() || self.sequences.is_some() {
+            prefetch(&columns.group[rows]);
+        }
+    }
+}
+
+/// Judges rows by the first half of their times; only of rows within a minute of an end of the
+/// range, of which there are hardly any, is the second half read.
+fn captured_within(columns: &ImageColumns, (first, last): (i64, i64), rows: Range<usize>) -> u64 {
+    let (first_high, last_high) = (split_ms(first).0, split_ms(last).0);
+    let highs = &columns.captured_at_high[rows.clone()];
+    let maybe = mask_of(highs, |high| (first_high <= high) & (high <= last_high));
+    let surely = mask_of(highs, |high| (first_high < high) & (high < last_high));
+    let is_within = |&i: &usize| (first..=last).contains(&columns.time_ms(rows.start + i));
+    let at_an_end = bits(maybe & !surely).filter(is_within);
+    at_an_end.fold(surely, |mask, i| mask | 1 << i)
 }
 
 /// What a group belongs to; nothing where there is no group.
@@ -201,7 +222,10 @@ pub(crate) fn known_between(since: Option<Period>, until: Option<Period>) -> Opt
     }
     let first = since.map_or(i64::MIN, |period| period.first_ms);
     let last = until.map_or(i64::MAX, |period| period.last_ms);
-    Some((first.max(UNKNOWN_MS + 1), last))
+    Some((
+        first.clamp(UNKNOWN_MS + 1, MAX_KNOWN_MS + 1),
+        last.clamp(UNKNOWN_MS, MAX_KNOWN_MS),
+    ))
 }
 
 fn classify_time((first, last): (i64, i64), summary: &ImageSummary) -> Match {
@@ -270,14 +294,14 @@ impl OrdinalSet {
 
     /// Judges up to 64 ordinals: bit `i` for ordinal `i`.
     pub(crate) fn mask(&self, ordinals: &[u32]) -> u64 {
-        self.mask_by(ordinals.len(), |i| ordinals[i])
+        self.mask_by(ordinals, |ordinal| ordinal)
     }
 
-    /// Judges `len` ordinals, up to 64.
-    fn mask_by(&self, len: usize, ordinal: impl Fn(usize) -> u32) -> u64 {
+    /// Judges up to 64 values by the ordinal of each.
+    fn mask_by(&self, values: &[u32], ordinal: impl Fn(u32) -> u32) -> u64 {
         match self.members[..] {
-            [only] => mask_of(len, |i| ordinal(i) == only),
-            _ => mask_of(len, |i| self.contains(ordinal(i))),
+            [only] => mask_of(values, |value| ordinal(value) == only),
+            _ => mask_of(values, |value| self.contains(ordinal(value))),
         }
     }
 

@@ -14,7 +14,10 @@ mod tree;
 pub(crate) use nearest::{Points, nearest, nearest_entries};
 pub(crate) use order::{Ranked, sort_spatially};
 pub(crate) use rank::{RowAt, rank, rank_within};
-pub(crate) use search::{Anywhere, Match, RowFilter, Shape, Sink, bits, mask_of, search};
+pub(crate) use search::{
+    Anywhere, Match, RowFilter, Shape, Sink, bits, mask_of, mask_of_all, mask_of_points, packed,
+    search,
+};
 pub(crate) use sight::{Sight, offset_deg};
 pub(crate) use target::{Radius, Target};
 pub(crate) use tree::{BoxGroup, NodesWriter, PackedTree, Summary, Verdicts, union_box};

@@ -12,12 +12,12 @@ use std::ops::Range;
 use tilesight_tile::{GridBox, GridPoint};
 
 use super::rank::{RowAt, rank_within};
-use super::search::{Match, RowFilter, bits, mask_of};
+use super::search::{Match, RowFilter, bits, mask_of_points};
 use super::target::{MAX_SERIES_UNITS, Target};
 use super::tree::{PackedTree, Summary};
 use super::{FANOUT, LEAF_ROWS};
 use crate::error::Error;
-use crate::storage::Touch;
+use crate::storage::{Touch, prefetch};
 
 /// Squared planar distance within which rows are compared on the plane, which is wrong by a
 /// sixteenth or so there.
@@ -42,6 +42,13 @@ impl Points<'_> {
     #[inline]
     pub(crate) fn touch(&self, rows: Range<usize>) -> Result<(), Error> {
         self.table.touch(rows)
+    }
+
+    /// Asks for positions that will be read soon.
+    #[inline]
+    pub(crate) fn prefetch(&self, rows: Range<usize>) {
+        prefetch(&self.xs[rows.clone()]);
+        prefetch(&self.ys[rows]);
     }
 
     pub(crate) fn at(&self, row: u32) -> GridPoint {
@@ -304,7 +311,8 @@ impl<S, F: RowFilter<S>> Nearest<S> for NearestOnPlane<'_, F> {
         self.points.touch(rows.clone())?;
         let (xs, ys) = (&self.points.xs[rows.clone()], &self.points.ys[rows.clone()]);
         let planar = |i: usize| self.target.planar_squared(xs[i], ys[i]);
-        let mut near = mask_of(xs.len(), |i| planar(i) <= self.cutoff);
+        let is_near = |x, y| self.target.planar_squared(x, y) <= self.cutoff;
+        let mut near = mask_of_points(xs, ys, is_near);
         if near != 0 {
             near &= self.filter.mask(rows.clone());
         }
@@ -449,7 +457,7 @@ mod tests {
         }
 
         fn mask(&self, rows: Range<usize>) -> u64 {
-            mask_of(rows.len(), |i| self.0[rows.start + i] % 3 != 0)
+            super::super::mask_of(&self.0[rows], |id| id % 3 != 0)
         }
     }
 

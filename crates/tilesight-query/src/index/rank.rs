@@ -7,6 +7,7 @@ use tilesight_tile::GridPoint;
 
 use super::Points;
 use super::target::{Radius, Target, may_tie, widest_tie};
+use crate::storage::prefetch;
 
 /// Rows that a bucket of the sort holds on average, where rows spread evenly over a disc.
 const ROWS_IN_BUCKET: usize = 2;
@@ -75,9 +76,13 @@ fn candidates(
     points: Points<'_>,
     rows: impl Iterator<Item = u32>,
 ) -> Vec<Candidate> {
-    let unmeasured = |row| Candidate {
-        haversine: 0,
-        place: (row, points.at(row)),
+    let unmeasured = |row| {
+        // Ids break ties, and are asked for in the end.
+        prefetch(&points.ids[row as usize..=row as usize]);
+        Candidate {
+            haversine: 0,
+            place: (row, points.at(row)),
+        }
     };
     let mut candidates: Vec<_> = rows.map(unmeasured).collect();
     for chunk in candidates.chunks_mut(AT_ONCE) {

@@ -49,6 +49,9 @@ pub(crate) trait RowFilter<S> {
 
     /// Judges up to 64 rows: bit `i` for the row `rows.start + i`.
     fn mask(&self, rows: Range<usize>) -> u64;
+
+    /// Asks for what [`mask`](Self::mask) will read of rows that are judged soon.
+    fn prefetch(&self, _: Range<usize>) {}
 }
 
 /// Takes the answer, in ascending order of rows.
@@ -72,15 +75,58 @@ impl Shape for Anywhere {
     }
 
     fn mask(&self, _: &GridBox, xs: &[u32], _: &[u32]) -> u64 {
-        mask_of(xs.len(), |_| true)
+        mask_of_all(xs.len())
     }
 }
 
-/// Sets bit `i` of up to 64 where `test(i)` holds.
+/// Judges up to 64 values: sets bit `i` where `test` holds of the value `i`.
 #[inline]
-pub(crate) fn mask_of(len: usize, test: impl Fn(usize) -> bool) -> u64 {
-    debug_assert!(len <= LEAF_ROWS);
+pub(crate) fn mask_of<T: Copy>(values: &[T], test: impl Fn(T) -> bool) -> u64 {
+    match values.as_array::<LEAF_ROWS>() {
+        Some(values) => packed::<LEAF_ROWS>(|i| test(values[i])),
+        None => mask_of_few(values.len(), |i| test(values[i])),
+    }
+}
+
+/// Judges up to 64 positions: sets bit `i` where `test` holds of the position `i`.
+#[inline]
+pub(crate) fn mask_of_points(xs: &[u32], ys: &[u32], test: impl Fn(u32, u32) -> bool) -> u64 {
+    match (xs.as_array::<LEAF_ROWS>(), ys.as_array::<LEAF_ROWS>()) {
+        (Some(xs), Some(ys)) => packed::<LEAF_ROWS>(|i| test(xs[i], ys[i])),
+        _ => mask_of_few(xs.len(), |i| test(xs[i], ys[i])),
+    }
+}
+
+/// Judges the rows of the last block, which is not full.
+fn mask_of_few(len: usize, test: impl Fn(usize) -> bool) -> u64 {
+    debug_assert!(len < LEAF_ROWS);
     (0..len).fold(0, |mask, i| mask | u64::from(test(i)) << i)
+}
+
+/// All of up to 64 rows.
+pub(crate) const fn mask_of_all(rows: usize) -> u64 {
+    debug_assert!(rows <= LEAF_ROWS);
+    match rows {
+        0 => 0,
+        _ => u64::MAX >> (LEAF_ROWS - rows),
+    }
+}
+
+/// Sets bit `i` of `N`, which eight divides, where `test(i)` holds, without a branch.
+///
+/// Verdicts are bytes first, which compilers make many at a time, and bits afterwards.
+#[inline]
+pub(crate) fn packed<const N: usize>(test: impl Fn(usize) -> bool) -> u64 {
+    // The product moves the last bit of each of eight bytes into the highest byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let mut verdicts = [0; N];
+    for (i, verdict) in verdicts.iter_mut().enumerate() {
+        *verdict = u8::from(test(i));
+    }
+    let eights = verdicts.as_chunks::<8>().0.iter().rev();
+    eights.fold(0, |mask, eight| {
+        mask << 8 | u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56
+    })
 }
 
 /// The numbers of the bits that are set, ascending.
@@ -162,6 +208,7 @@ impl<S: Summary, P: Shape, F: RowFilter<S>, K: Sink> Search<'_, S, P, F, K> {
         // The last group may have fewer nodes than places.
         let nodes = self.tree.nodes_in_group(level, group);
         let meets = u64::from(verdicts.meets) & ((1 << nodes) - 1);
+        self.prefetch(level, group, meets, verdicts.inside, open);
         for i in bits(meets) {
             let inside = verdicts.inside >> i & 1 == 1;
             self.enter(
@@ -174,6 +221,26 @@ impl<S: Summary, P: Shape, F: RowFilter<S>, K: Sink> Search<'_, S, P, F, K> {
             )?;
         }
         Ok(())
+    }
+
+    /// Asks for what the nodes of a group that are entered will look at.
+    fn prefetch(&self, level: usize, group: usize, meets: u64, inside: u16, open: Open) {
+        let settled = if open.filter { 0 } else { u64::from(inside) };
+        for i in bits(meets & !settled) {
+            let node = group * FANOUT + i;
+            if level > 0 {
+                self.tree.prefetch_group(level - 1, node);
+                continue;
+            }
+            let rows = self.rows(0, node);
+            let rows = rows.start as usize..rows.end as usize;
+            if inside >> i & 1 == 0 {
+                self.points.prefetch(rows.clone());
+            }
+            if open.filter {
+                self.filter.prefetch(rows);
+            }
+        }
     }
 
     fn enter(&mut self, level: usize, node: usize, mut open: Open) -> Result<(), Error> {
@@ -198,7 +265,7 @@ impl<S: Summary, P: Shape, F: RowFilter<S>, K: Sink> Search<'_, S, P, F, K> {
         let rows = self.rows(0, leaf);
         let range = rows.start as usize..rows.end as usize;
         self.points.touch(range.clone())?;
-        let mut mask = u64::MAX >> (LEAF_ROWS - range.len());
+        let mut mask = mask_of_all(range.len());
         if open.shape {
             let bounds = self.tree.bounds(0, leaf);
             mask &= self.shape.mask(
@@ -231,6 +298,26 @@ mod tests {
         assert_eq!(bits(0b1001_0010).collect::<Vec<_>>(), [1, 4, 7]);
         assert_eq!(bits(0).count(), 0);
         assert_eq!(bits(u64::MAX).count(), 64);
+    }
+
+    #[test]
+    fn a_mask_has_the_bits_of_what_holds() {
+        let values: Vec<u32> = (0..64).map(|i| i * 7 % 13).collect();
+        for len in 0..=LEAF_ROWS {
+            let values = &values[..len];
+            let bits_of = |test: fn(u32) -> bool| {
+                let set = (0..len).filter(|&i| test(values[i]));
+                set.fold(0, |mask, i| mask | 1u64 << i)
+            };
+            for test in [|v| v < 5, |v| v == 12, |_| true, |_| false] {
+                assert_eq!(mask_of(values, test), bits_of(test), "of {len}");
+                assert_eq!(
+                    mask_of_points(values, values, |x, y| test(x.min(y))),
+                    bits_of(test)
+                );
+            }
+            assert_eq!(mask_of_all(len), bits_of(|_| true));
+        }
     }
 
     #[test]

@@ -32,6 +32,10 @@ const MAX_LATITUDE: f64 = 1.484_422_229;
 /// might be meant.
 const MAX_INSIDE_UNITS: f64 = 536_870_912.0;
 
+/// Distances below this are bounded by the slope at their worst, which is as good there as
+/// trigonometry.
+const NEARBY_M: f64 = 50_000.0;
+
 /// How far to the east or west, and to the north or south, the series of
 /// [`Target::haversine`] are trusted: a sixteenth of a radian.
 pub(super) const MAX_SERIES_UNITS: u32 = 42_722_829;
@@ -176,22 +180,27 @@ impl Target {
     /// Squares of the planar distances to the nearest positions of sixteen boxes.
     #[inline]
     pub(crate) fn planar_squared_to_each(&self, boxes: &BoxGroup<'_>) -> [f64; FANOUT] {
-        std::array::from_fn(|i| self.planar_squared_to(&boxes.get(i)))
+        let GridPoint { x, y } = self.point;
+        // Column by column of the group, which compilers make several boxes at a time.
+        let mut dx = [0; FANOUT];
+        for (i, dx) in dx.iter_mut().enumerate() {
+            *dx = columns_to(x, boxes.min_x[i], boxes.max_x[i]);
+        }
+        let mut dy = [0; FANOUT];
+        for (i, dy) in dy.iter_mut().enumerate() {
+            *dy = rows_to(y, boxes.min_y[i], boxes.max_y[i]);
+        }
+        std::array::from_fn(|i| squared(dx[i], dy[i]))
     }
 
     /// Square of the planar distance to the nearest position of a box.
     #[inline]
     pub(crate) fn planar_squared_to(&self, b: &GridBox) -> f64 {
         let GridPoint { x, y } = self.point;
-        let (to_west, to_east) = (b.min_x.wrapping_sub(x), x.wrapping_sub(b.max_x));
-        let dx = if b.min_x <= x && x <= b.max_x {
-            0
-        } else {
-            to_west.min(to_east)
-        };
-        let dy = b.min_y.saturating_sub(y).max(y.saturating_sub(b.max_y));
-        let (dx, dy) = (f64::from(dx), f64::from(dy));
-        dx * dx + dy * dy
+        squared(
+            columns_to(x, b.min_x, b.max_x),
+            rows_to(y, b.min_y, b.max_y),
+        )
     }
 
     /// Square of the planar distance to the farthest position of a box; infinite where the box
@@ -210,6 +219,9 @@ impl Target {
     /// Squared planar distance beyond which everything lies farther than `distance_m`; infinite
     /// when the pole is as near.
     pub(crate) fn outside_squared(&self, distance_m: f64) -> f64 {
+        if distance_m < NEARBY_M {
+            return self.outside_squared_roughly(distance_m);
+        }
         squared_with_slack(self.reach_units(distance_m))
     }
 
@@ -258,37 +270,48 @@ impl Target {
         if !self.is_on_plane() {
             return -1.0;
         }
-        let reach = self.latitude - distance_m / EARTH_RADIUS_M;
-        // Beyond the equator a radian of latitude is at least one of Mercator.
-        let lowest = if reach >= 0.0 { mercator(reach) } else { reach };
-        let units = (self.ordinate - lowest) * UNITS_PER_RADIAN;
+        let delta = distance_m / EARTH_RADIUS_M;
+        let reach = self.latitude - delta;
+        let radians = if distance_m < NEARBY_M {
+            // The slope of ψ is at least sec(|φ₀|−δ), and cos(|φ₀|−δ) ≤ cos φ₀ + sin |φ₀| δ, which
+            // is no less than 1 where the equator lies within δ.
+            delta / (self.cosine + self.sine.abs() * delta)
+        } else if reach >= 0.0 {
+            self.ordinate - mercator(reach)
+        } else {
+            // Beyond the equator a radian of latitude is at least one of Mercator.
+            self.ordinate - reach
+        };
+        let units = radians * UNITS_PER_RADIAN;
         let units = (units * (1.0 - SLACK) - SLACK_UNITS).min(MAX_INSIDE_UNITS);
         if units <= 0.0 { -1.0 } else { units * units }
     }
 
     /// Boxes that hold every position within a distance: two across the antimeridian, else one,
     /// of the whole world where the plane does not decide.
-    pub(crate) fn boxes_around(&self, distance_m: f64) -> Vec<GridBox> {
+    pub(crate) fn boxes_around(&self, distance_m: f64) -> impl Iterator<Item = GridBox> + use<> {
         let units = self.outside_squared(distance_m).sqrt().ceil();
-        if units >= MAX_INSIDE_UNITS {
-            return vec![GridBox::WORLD];
-        }
-        let (GridPoint { x, y }, units) = (self.point, units as u32);
-        let (min_y, max_y) = (y.saturating_sub(units), y.saturating_add(units));
-        let columns = match (x.checked_sub(units), x.checked_add(units)) {
-            (Some(west), Some(east)) => vec![(west, east)],
-            _ => vec![
-                (x.wrapping_sub(units), u32::MAX),
-                (0, x.wrapping_add(units)),
+        let (GridPoint { x, y }, reach) = (self.point, units as u32);
+        let columns = match (x.checked_sub(reach), x.checked_add(reach)) {
+            _ if units >= MAX_INSIDE_UNITS => [Some((0, u32::MAX)), None],
+            (Some(west), Some(east)) => [Some((west, east)), None],
+            _ => [
+                Some((x.wrapping_sub(reach), u32::MAX)),
+                Some((0, x.wrapping_add(reach))),
             ],
         };
-        let boxed = |(min_x, max_x)| GridBox {
+        let (min_y, max_y) = if units >= MAX_INSIDE_UNITS {
+            (0, u32::MAX)
+        } else {
+            (y.saturating_sub(reach), y.saturating_add(reach))
+        };
+        let boxed = move |(min_x, max_x)| GridBox {
             min_x,
             min_y,
             max_x,
             max_y,
         };
-        columns.into_iter().map(boxed).collect()
+        columns.into_iter().flatten().map(boxed)
     }
 
     /// A distance that nothing in a box is nearer than, in metres. Costs trigonometry, and holds
@@ -344,6 +367,27 @@ fn squared_with_slack(units: f64) -> f64 {
 /// ψ(φ), the Mercator ordinate of a latitude, both in radians.
 fn mercator(latitude: f64) -> f64 {
     latitude.tan().asinh()
+}
+
+/// Distance of a column from the nearest of a range, the shorter way round the world.
+#[inline]
+fn columns_to(x: u32, first: u32, last: u32) -> u32 {
+    let nearest = first.wrapping_sub(x).min(x.wrapping_sub(last));
+    // All ones where the column lies outside of the range.
+    let outside = u32::from((x < first) | (last < x)).wrapping_neg();
+    nearest & outside
+}
+
+/// Distance of a row from the nearest of a range.
+#[inline]
+fn rows_to(y: u32, first: u32, last: u32) -> u32 {
+    first.saturating_sub(y).max(y.saturating_sub(last))
+}
+
+#[inline]
+fn squared(dx: u32, dy: u32) -> f64 {
+    let (dx, dy) = (f64::from(dx), f64::from(dy));
+    dx * dx + dy * dy
 }
 
 /// Distance between two columns the shorter way round the world.

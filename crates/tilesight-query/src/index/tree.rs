@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::scratch::{Scratch, Spool};
 use crate::storage::{
     Column, ColumnReader, Columns, Damage, FileReader, FileWriter, Limits, Sound, Table, Touch,
-    bytes_of,
+    bytes_of, prefetch,
 };
 
 /// What is true of every row below a node.
@@ -157,6 +157,15 @@ impl<S: Summary> PackedTree<S> {
         let level = &self.levels[level];
         level.touch(group * FANOUT..(group + 1) * FANOUT)?;
         Ok(level.columns().group(group))
+    }
+
+    /// Asks for the boxes of a group that will be read soon.
+    #[inline]
+    pub(crate) fn prefetch_group(&self, level: usize, group: usize) {
+        let nodes = self.levels[level].columns();
+        for edges in [&nodes.min_x, &nodes.min_y, &nodes.max_x, &nodes.max_y] {
+            prefetch(sixteen(edges, group));
+        }
     }
 
     /// The box of one node, of a [`group`](Self::group) that was asked for before.

@@ -2,7 +2,7 @@
 
 use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat};
 
-use crate::index::{BoxGroup, FANOUT, Shape, Verdicts, mask_of};
+use crate::index::{BoxGroup, FANOUT, Shape, Verdicts, mask_of_points, packed};
 
 /// The exact ranges of columns and rows of a box: one, or two across the antimeridian, or none.
 #[derive(Clone)]
@@ -67,7 +67,7 @@ impl BoxShape {
         &self.boxes[..self.count]
     }
 
-    pub(super) fn of(ranges: impl Iterator<Item = GridBox>) -> Self {
+    pub(crate) fn of(ranges: impl Iterator<Item = GridBox>) -> Self {
         let (mut boxes, mut count) = ([GridBox::WORLD; 2], 0);
         for (place, range) in boxes.iter_mut().zip(ranges) {
             *place = range;
@@ -108,27 +108,36 @@ impl Shape for BoxShape {
 /// Judges sixteen boxes against one.
 #[inline]
 pub(crate) fn classify(b: &GridBox, nodes: &BoxGroup<'_>) -> Verdicts {
-    let mut verdicts = Verdicts::NONE;
-    for i in 0..FANOUT {
-        let (min_x, max_x) = (nodes.min_x[i], nodes.max_x[i]);
-        let (min_y, max_y) = (nodes.min_y[i], nodes.max_y[i]);
-        let meets =
-            (min_x <= b.max_x) & (max_x >= b.min_x) & (min_y <= b.max_y) & (max_y >= b.min_y);
-        let inside =
-            (min_x >= b.min_x) & (max_x <= b.max_x) & (min_y >= b.min_y) & (max_y <= b.max_y);
-        verdicts.meets |= u16::from(meets) << i;
-        verdicts.inside |= u16::from(inside) << i;
+    let BoxGroup {
+        min_x,
+        min_y,
+        max_x,
+        max_y,
+    } = nodes;
+    let meets = packed::<FANOUT>(|i| {
+        (min_x[i] <= b.max_x)
+            & (max_x[i] >= b.min_x)
+            & (min_y[i] <= b.max_y)
+            & (max_y[i] >= b.min_y)
+    });
+    let inside = packed::<FANOUT>(|i| {
+        (min_x[i] >= b.min_x)
+            & (max_x[i] <= b.max_x)
+            & (min_y[i] >= b.min_y)
+            & (max_y[i] <= b.max_y)
+    });
+    Verdicts {
+        meets: meets as u16,
+        inside: inside as u16,
     }
-    verdicts
 }
 
 /// Judges up to 64 positions by two unsigned comparisons each.
 #[inline]
 fn contained(b: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
     let (width, height) = (b.max_x - b.min_x, b.max_y - b.min_y);
-    let ys = &ys[..xs.len()];
-    mask_of(xs.len(), |i| {
-        (xs[i].wrapping_sub(b.min_x) <= width) & (ys[i].wrapping_sub(b.min_y) <= height)
+    mask_of_points(xs, ys, |x, y| {
+        (x.wrapping_sub(b.min_x) <= width) & (y.wrapping_sub(b.min_y) <= height)
     })
 }
 

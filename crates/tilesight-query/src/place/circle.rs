@@ -3,11 +3,11 @@
 use tilesight_tile::{GridBox, GridPoint, Relation};
 
 use super::BoxShape;
-use crate::index::{BoxGroup, Radius, Shape, Target, Verdicts, bits, mask_of};
+use crate::index::{BoxGroup, Radius, Shape, Target, Verdicts, bits, mask_of_points};
 
 /// All positions within a distance of a target, by haversine, the distance included.
-pub(crate) struct Circle<'a> {
-    target: &'a Target,
+pub(crate) struct Circle {
+    target: Target,
     radius_m: f64,
     radius: Radius,
     /// Everything in the circle lies in it.
@@ -18,29 +18,43 @@ pub(crate) struct Circle<'a> {
     inside: f64,
 }
 
-impl<'a> Circle<'a> {
-    pub(crate) fn new(target: &'a Target, radius_m: f64) -> Self {
-        let (outside, inside) = (
-            target.outside_squared(radius_m),
-            target.inside_squared(radius_m),
-        );
+impl Circle {
+    pub(crate) fn new(target: Target, radius_m: f64) -> Self {
         Self {
             target,
             radius_m,
             radius: Radius::new(radius_m),
-            around: BoxShape::of(target.boxes_around(radius_m).into_iter()),
-            outside,
-            inside,
+            around: BoxShape::of(target.boxes_around(radius_m)),
+            outside: target.outside_squared(radius_m),
+            inside: target.inside_squared(radius_m),
         }
     }
 
+    pub(crate) const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(crate) const fn radius_m(&self) -> f64 {
+        self.radius_m
+    }
+
+    /// Everything in the circle lies in one of these boxes.
+    pub(crate) fn around(&self) -> &[GridBox] {
+        self.around.boxes()
+    }
+
     pub(crate) fn contains(&self, point: GridPoint) -> bool {
-        self.radius.holds(self.target, point)
+        self.radius.holds(&self.target, point)
+    }
+
+    /// Tells whether nothing in a box can be in the circle, as far as the plane tells.
+    pub(super) fn is_beyond(&self, bounds: &GridBox) -> bool {
+        self.target.planar_squared_to(bounds) > self.outside
     }
 
     /// Judges a box.
     pub(super) fn relate(&self, bounds: &GridBox) -> Relation {
-        if self.target.planar_squared_to(bounds) > self.outside || !self.may_meet(bounds) {
+        if self.is_beyond(bounds) || !self.may_meet(bounds) {
             Relation::Outside
         } else if self.target.planar_squared_across(bounds) <= self.inside {
             Relation::Inside
@@ -58,7 +72,7 @@ impl<'a> Circle<'a> {
     }
 }
 
-impl Shape for Circle<'_> {
+impl Shape for Circle {
     fn classify(&self, nodes: &BoxGroup<'_>) -> Verdicts {
         let mut verdicts = Verdicts::NONE;
         for i in bits(u64::from(self.around.classify(nodes).meets)) {
@@ -71,9 +85,9 @@ impl Shape for Circle<'_> {
     }
 
     fn mask(&self, _: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
-        let planar = |i| self.target.planar_squared(xs[i], ys[i]);
-        let inside = mask_of(xs.len(), |i| planar(i) <= self.inside);
-        let near = mask_of(xs.len(), |i| planar(i) <= self.outside);
+        let within =
+            |squared| mask_of_points(xs, ys, |x, y| self.target.planar_squared(x, y) <= squared);
+        let (inside, near) = (within(self.inside), within(self.outside));
         bits(near & !inside)
             .filter(|&i| self.contains(GridPoint { x: xs[i], y: ys[i] }))
             .fold(inside, |mask, i| mask | 1 << i)

@@ -3,7 +3,7 @@
 use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat, Relation, haversine_m};
 
 use super::{BoxShape, Circle, RegionShape};
-use crate::index::{BoxGroup, FANOUT, Shape, Target, Verdicts};
+use crate::index::{BoxGroup, FANOUT, Shape, Verdicts};
 
 /// A place that lines can pass through.
 pub(crate) trait LineShape {
@@ -95,42 +95,22 @@ impl LineShape for RegionShape {
     }
 }
 
-/// A circle.
-pub(crate) struct LineCircle<'a> {
-    target: &'a Target,
-    radius_m: f64,
-    circle: Circle<'a>,
-    outside: f64,
-}
-
-impl<'a> LineCircle<'a> {
-    pub(crate) fn new(target: &'a Target, radius_m: f64) -> Self {
-        let circle = Circle::new(target, radius_m);
-        Self {
-            target,
-            radius_m,
-            circle,
-            outside: target.outside_squared(radius_m),
-        }
-    }
-}
-
-impl LineShape for LineCircle<'_> {
+impl LineShape for Circle {
     fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts {
-        self.circle.classify(boxes)
+        Shape::classify(self, boxes)
     }
 
     fn relate(&self, bounds: &GridBox) -> Relation {
-        self.circle.relate(bounds)
+        Self::relate(self, bounds)
     }
 
     fn contains(&self, point: GridPoint) -> bool {
-        self.circle.contains(point)
+        Self::contains(self, point)
     }
 
     fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool {
-        self.target.planar_squared_to(&box_around(a, b)) <= self.outside
-            && distance_to_segment_m(self.target.position(), a, b) <= self.radius_m
+        !self.is_beyond(&box_around(a, b))
+            && distance_to_segment_m(self.target().position(), a, b) <= self.radius_m()
     }
 }
 

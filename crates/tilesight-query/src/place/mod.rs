@@ -8,7 +8,7 @@ mod region;
 
 pub(crate) use bbox::BoxShape;
 pub(crate) use circle::Circle;
-pub(crate) use line::{LineBox, LineCircle, LineShape, distance_to_segment_m};
+pub(crate) use line::{LineBox, LineShape, distance_to_segment_m};
 pub(crate) use prepared::PreparedPlace;
 pub(crate) use region::RegionShape;
 
@@ -45,9 +45,9 @@ impl<S: Summary> Table<'_, S> {
         candidates: &Candidates,
     ) -> Result<Answer, Error> {
         Ok(match place {
-            PreparedPlace::Circle {
-                target, radius_m, ..
-            } => ranked(target, self.within(target, *radius_m, filter, candidates)?),
+            PreparedPlace::Circle { circle, .. } => {
+                ranked(circle.target(), self.within(circle, filter, candidates)?)
+            }
             PreparedPlace::Nearest {
                 target,
                 k,
@@ -79,9 +79,9 @@ impl<S: Summary> Table<'_, S> {
             PreparedPlace::Region { shape, .. } => {
                 self.visit_shape(shape, filter, candidates, sink)
             }
-            PreparedPlace::Circle {
-                target, radius_m, ..
-            } => self.visit_shape(&Circle::new(target, *radius_m), filter, candidates, sink),
+            PreparedPlace::Circle { circle, .. } => {
+                self.visit_shape(circle, filter, candidates, sink)
+            }
             PreparedPlace::Nearest { .. } => Ok(()),
         }
     }
@@ -120,20 +120,14 @@ impl<S: Summary> Table<'_, S> {
 
     fn within(
         &self,
-        target: &Target,
-        radius_m: f64,
+        circle: &Circle,
         filter: &impl RowFilter<S>,
         candidates: &Candidates,
     ) -> Result<Vec<RowAt>, Error> {
         let mut rows = RowSet::default();
-        self.visit_shape(
-            &Circle::new(target, radius_m),
-            filter,
-            candidates,
-            &mut rows,
-        )?;
+        self.visit_shape(circle, filter, candidates, &mut rows)?;
         rows.touch(self.points.table)?;
-        Ok(rank(target, self.points, rows.iter()))
+        Ok(rank(circle.target(), self.points, rows.iter()))
     }
 
     fn nearest(

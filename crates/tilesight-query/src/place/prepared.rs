@@ -2,7 +2,7 @@
 
 use tilesight_tile::{Bbox, LonLat, PreparedRegion, Region};
 
-use super::{BoxShape, RegionShape};
+use super::{BoxShape, Circle, RegionShape};
 use crate::error::Error;
 use crate::index::Target;
 use crate::query::Place;
@@ -20,8 +20,7 @@ pub(crate) enum PreparedPlace<'a> {
     },
     /// Near a target, or looking at it.
     Circle {
-        target: Target,
-        radius_m: f64,
+        circle: Circle,
         /// Half the field of view in degrees, for images that must show the target.
         half_fov_deg: Option<f64>,
     },
@@ -71,8 +70,7 @@ impl<'a> PreparedPlace<'a> {
 
     fn circle(target: LonLat, radius_m: f64, half_fov_deg: Option<f64>) -> Result<Self, Error> {
         Ok(Self::Circle {
-            target: Target::new(target),
-            radius_m: checked_radius(radius_m)?,
+            circle: Circle::new(Target::new(target), checked_radius(radius_m)?),
             half_fov_deg,
         })
     }

@@ -12,7 +12,9 @@ use tilesight_tile::{GridBox, GridPoint};
 use crate::error::Error;
 use crate::index::union_box;
 use crate::scratch::{Scratch, Spool};
-use crate::storage::{Damage, FileReader, FileWriter, Limits, Sound, Table, Touch, columns};
+use crate::storage::{
+    Damage, FileReader, FileWriter, Limits, Sound, Table, Touch, columns, prefetch,
+};
 
 /// Images of a chunk, but for the last one of a sequence.
 pub(super) const LEN: usize = 64;
@@ -107,6 +109,25 @@ impl Chunks {
             ..(starts[chunks.end - 1] as usize).saturating_add(longest);
         self.bytes
             .touch(bytes.start..bytes.end.min(self.bytes.len()))
+    }
+
+    /// Tells whether all may be read without being touched.
+    pub(super) fn is_open(&self) -> bool {
+        self.table.is_open() && self.bytes.is_open()
+    }
+
+    /// Asks for the boxes of some chunks that will be read soon.
+    pub(super) fn prefetch_boxes(&self, chunks: Range<usize>) {
+        let ChunkColumns {
+            min_x,
+            min_y,
+            max_x,
+            max_y,
+            ..
+        } = self.table.columns();
+        for edges in [min_x, min_y, max_x, max_y] {
+            prefetch(&edges[chunks.clone()]);
+        }
     }
 
     /// Makes sure that the boxes of some chunks may be read.

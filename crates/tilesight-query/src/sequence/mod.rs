@@ -21,7 +21,7 @@ use crate::images::{Images, NONE, UNKNOWN_MS, flag, is_row};
 use crate::index::{PackedTree, Summary};
 use crate::scratch::{Scratch, Spool};
 use crate::storage::{
-    Columns, Damage, FileReader, FileWriter, Limits, Sound, Table, Touch, columns,
+    Columns, Damage, FileReader, FileWriter, Limits, Sound, Table, Touch, columns, prefetch,
 };
 
 /// What is known of a sequence as a whole.
@@ -174,17 +174,32 @@ impl Sequences {
         Ok(&self.order.columns().sequence[entries])
     }
 
-    /// Makes sure that what is known of a sequence may be read: its line or, without one, where
-    /// its images are.
-    fn touch(&self, sequence: u32, images: &Images) -> Result<(), Error> {
-        let line = self.touched(sequence)?.line_chunks(sequence);
-        if line.is_empty() {
-            return self
-                .rows(sequence)?
-                .into_iter()
-                .try_for_each(|row| images.touch(row));
+    /// Makes sure that what is known of some sequences may be read: their lines or, without one,
+    /// where their images are.
+    fn touch(
+        &self,
+        mut sequences: impl Iterator<Item = u32>,
+        images: &Images,
+    ) -> Result<(), Error> {
+        let chunks_are_open = self.lines.is_open() && self.images.is_open();
+        if chunks_are_open && self.table.is_open() && images.table.is_open() {
+            return Ok(());
         }
-        self.lines.touch(line)
+        sequences.try_for_each(|sequence| {
+            let line = self.touched(sequence)?.line_chunks(sequence);
+            if line.is_empty() {
+                let mut rows = self.rows(sequence)?.into_iter();
+                return rows.try_for_each(|row| images.touch(row));
+            }
+            self.lines.touch(line)
+        })
+    }
+
+    /// Asks for what tells where the line of a sequence lies, which will be read soon.
+    fn prefetch(&self, sequence: u32) {
+        let (columns, i) = (self.table.columns(), sequence as usize);
+        prefetch(&columns.first_line_chunk[i..=i]);
+        prefetch(&columns.line_chunks[i..=i]);
     }
 
     /// Makes sure that all may be read.

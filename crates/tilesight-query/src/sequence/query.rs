@@ -13,7 +13,7 @@ use crate::error::{Error, NotHeld};
 use crate::filter::{ImageFilter, Properties};
 use crate::images::{Images, UNKNOWN_MS, kind_of};
 use crate::index::{FANOUT, Target, bits, nearest_entries};
-use crate::place::{LineBox, LineCircle, LineShape, PreparedPlace, distance_to_segment_m};
+use crate::place::{Circle, LineBox, LineShape, PreparedPlace, distance_to_segment_m};
 use crate::query::SequenceQuery;
 use crate::rows::{Image, Sequence};
 
@@ -61,9 +61,7 @@ impl Dataset {
             .missing_of_nearest(Need::Sequences, &place, &answer);
         let missing = missing.or(partial(beyond, query.allow_partial)?);
         answer.truncate(query.limit.unwrap_or(usize::MAX));
-        for sequence in answer.rows() {
-            self.sequences.touch(sequence, &self.images)?;
-        }
+        self.sequences.touch(answer.rows(), &self.images)?;
         self.images.touch_names()?;
         Ok(SequenceSelection {
             images: &self.images,
@@ -93,9 +91,7 @@ impl Dataset {
                 half_fov_deg: Some(_),
                 ..
             } => Answer::Hits(search.of_images(&self.find_images(place, filter)?)?),
-            PreparedPlace::Circle {
-                target, radius_m, ..
-            } => Answer::Hits(search.within(target, *radius_m)?),
+            PreparedPlace::Circle { circle, .. } => Answer::Hits(search.within(circle)?),
             PreparedPlace::Nearest {
                 target,
                 k,
@@ -155,7 +151,9 @@ impl Search<'_> {
         let tree = &self.sequences.tree;
         let verdicts = shape.classify(&tree.group(level, group)?);
         let nodes = (1u64 << tree.nodes_in_group(level, group)) - 1;
-        for i in bits(u64::from(verdicts.meets) & nodes) {
+        let meets = u64::from(verdicts.meets) & nodes;
+        self.prefetch(level, group, meets & !u64::from(verdicts.inside))?;
+        for i in bits(meets) {
             let node = group * FANOUT + i;
             let below = tree.entries(level, node);
             if verdicts.inside >> i & 1 == 1 {
@@ -166,6 +164,30 @@ impl Search<'_> {
                 for &sequence in self.sequences.at(below)? {
                     found.extend(self.meets(sequence, shape)?.then_some(sequence));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for what the nodes of a group that are entered will look at: groups below them, or
+    /// lines of sequences, which lie anywhere.
+    fn prefetch(&self, level: usize, group: usize, entered: u64) -> Result<(), Error> {
+        let nodes = || bits(entered).map(|i| group * FANOUT + i);
+        if level > 0 {
+            nodes().for_each(|node| self.sequences.tree.prefetch_group(level - 1, node));
+            return Ok(());
+        }
+        for node in nodes() {
+            let sequence = self.sequences.at(node..node + 1)?;
+            sequence
+                .iter()
+                .for_each(|&sequence| self.sequences.prefetch(sequence));
+        }
+        for node in nodes() {
+            for &sequence in self.sequences.at(node..node + 1)? {
+                let table = self.sequences.touched(sequence)?;
+                let lines = table.line_chunks(sequence);
+                self.sequences.lines.prefetch_boxes(lines);
             }
         }
         Ok(())
@@ -194,10 +216,10 @@ impl Search<'_> {
         })
     }
 
-    fn within(&self, target: &Target, radius_m: f64) -> Result<Vec<Hit>, Error> {
+    fn within(&self, circle: &Circle) -> Result<Vec<Hit>, Error> {
         let mut hits = Vec::new();
-        for row in self.meeting(&LineCircle::new(target, radius_m))? {
-            let distance_m = self.distance_m(target, row)?;
+        for row in self.meeting(circle)? {
+            let distance_m = self.distance_m(circle.target(), row)?;
             hits.push(Hit {
                 row,
                 distance_m,

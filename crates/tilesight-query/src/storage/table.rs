@@ -141,6 +141,11 @@ impl<C: Columns> Table<C> {
         &self.columns
     }
 
+    /// Tells whether all rows may be read without [touching](Touch::touch) them.
+    pub(crate) fn is_open(&self) -> bool {
+        self.seal.as_ref().is_none_or(|seal| seal.is_open())
+    }
+
     /// Makes sure that all rows may be read.
     ///
     /// # Errors
@@ -199,9 +204,8 @@ impl<C: Columns> Touch for Table<C> {
     #[inline]
     fn touch(&self, rows: Range<usize>) -> Result<(), Error> {
         match &self.seal {
-            None => Ok(()),
-            Some(seal) if seal.is_open() => Ok(()),
-            Some(seal) => self.check(seal, &rows),
+            Some(seal) if !seal.is_open() => self.check(seal, &rows),
+            _ => Ok(()),
         }
     }
 }
