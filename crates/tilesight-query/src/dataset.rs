@@ -90,7 +90,7 @@ impl Dataset {
     pub fn images(&self, query: &ImageQuery) -> Result<Selection<'_>, Error> {
         let (answer, missing) = self.answer(query)?;
         answer.touch(&self.images.table)?;
-        self.images.touch_names()?;
+        self.images.touch_names_of(answer.rows(), answer.len())?;
         Ok(Selection {
             images: &self.images,
             answer,
@@ -239,7 +239,7 @@ impl Dataset {
     /// [`Error::Damaged`] when the dataset lies in a file that is not as it was written.
     pub fn image(&self, id: i64) -> Result<Option<Image<'_>>, Error> {
         let row = self.images.row_of(id)?;
-        self.images.touch_names()?;
+        self.images.touch_names_of(row.into_iter(), 1)?;
         Ok(row.map(|row| self.images.get(row)))
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, Seek, Write};
 use std::ops::Range;
 
 use crate::error::Error;
-use crate::storage::{Damage, FileReader, FileWriter, Limits, Sound, Table, columns};
+use crate::storage::{Damage, FileReader, FileWriter, Limits, Sound, Table, Touch, columns};
 
 /// Distinct texts in ascending order of their bytes.
 #[derive(Debug, Clone)]
@@ -98,6 +98,30 @@ impl Texts {
         self.starts.touch_all()?;
         self.bytes.touch_all()?;
         Ok(())
+    }
+
+    /// Tells whether all may be read without being touched.
+    pub(crate) fn is_open(&self) -> bool {
+        self.starts.is_open() && self.bytes.is_open()
+    }
+
+    /// Makes sure that one text may be read.
+    ///
+    /// # Errors
+    ///
+    /// As [`touch`](Self::touch).
+    pub(crate) fn touch_text(&self, ordinal: u32) -> Result<(), Error> {
+        let at = ordinal as usize;
+        self.starts.touch(at..at.saturating_add(2))?;
+        let ends = self
+            .starts
+            .columns()
+            .start
+            .get(at..)
+            .and_then(|starts| starts.get(..2));
+        let bytes = ends.map_or(0..0, |ends| ends[0] as usize..ends[1] as usize);
+        self.bytes
+            .touch(bytes.start..bytes.end.min(self.bytes.len()))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Seek, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::coverage::Coverage;
 use crate::dataset::Dataset;
@@ -210,6 +211,7 @@ fn open_images(file: &FileReader) -> Result<Images, Damage> {
         sequence_ids: Texts::open(file, SEQUENCE_IDS)?,
         organization_ids: Ids::open(file, ORGANIZATION_IDS)?,
         creator_ids: Ids::open(file, CREATOR_IDS)?,
+        named: Arc::default(),
         table,
     })
 }

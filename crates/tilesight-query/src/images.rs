@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -263,6 +265,9 @@ impl Summary for ImageSummary {
     }
 }
 
+/// How many groups and their names can be read at once in the time that a name takes by itself.
+const GROUPS_PER_NAME: usize = 8;
+
 /// The images, the tree over them, and the dictionaries their columns point into.
 #[derive(Debug, Clone)]
 pub(crate) struct Images {
@@ -274,6 +279,8 @@ pub(crate) struct Images {
     pub(crate) sequence_ids: Texts,
     pub(crate) organization_ids: Ids,
     pub(crate) creator_ids: Ids,
+    /// Images whose names were touched by themselves so far.
+    pub(crate) named: Arc<AtomicUsize>,
 }
 
 impl Images {
@@ -313,6 +320,35 @@ impl Images {
         self.sequence_ids.touch()?;
         self.organization_ids.touch()?;
         self.creator_ids.touch()
+    }
+
+    /// Makes sure that the groups and names of some rows may be read, which were touched.
+    ///
+    /// The first answers from a file read only what they need; once they have looked at as many
+    /// names as reading all of them is worth, all are read, and no answer looks again.
+    pub(crate) fn touch_names_of(
+        &self,
+        mut rows: impl Iterator<Item = u32>,
+        count: usize,
+    ) -> Result<(), Error> {
+        if self.groups.is_open() && self.sequence_ids.is_open() {
+            return self.touch_names();
+        }
+        let named = self.named.fetch_add(count, Relaxed).saturating_add(count);
+        if named > self.groups.len() / GROUPS_PER_NAME {
+            return self.touch_names();
+        }
+        self.organization_ids.touch()?;
+        self.creator_ids.touch()?;
+        rows.try_for_each(|row| {
+            let group = self.columns().group[row as usize];
+            if group == NONE {
+                return Ok(());
+            }
+            self.groups.touch(group as usize..group as usize + 1)?;
+            self.sequence_ids
+                .touch_text(self.groups.columns().get(group).sequence)
+        })
     }
 
     /// The row of an id, if it is here; it may be read.

@@ -1,5 +1,7 @@
 //! Images: once each, in spatial order.
 
+use std::sync::Arc;
+
 use bytemuck::{Pod, Zeroable};
 use hashbrown::HashMap;
 use rayon::prelude::*;
@@ -236,6 +238,7 @@ impl ImagesWriter {
             sequence_ids: dictionaries.sequences,
             organization_ids: dictionaries.organizations,
             creator_ids: dictionaries.creators,
+            named: Arc::default(),
         };
         Ok((images, self.sequences))
     }
