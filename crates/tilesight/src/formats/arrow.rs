@@ -1,5 +1,6 @@
 //! Rows as Arrow record batches, and as an IPC stream of them.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write};
@@ -16,6 +17,7 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{ArrowError, DataType, Schema, SchemaRef, TimeUnit};
 
+use super::arrays;
 use super::chunks::in_order;
 use super::fields::{Field, GEOMETRY, Layout};
 use super::provenance::{CRS84, provenance};
@@ -24,11 +26,11 @@ use super::wkb::push_wkb;
 use super::{Options, Written};
 
 /// What times are in.
-const UTC: &str = "UTC";
+pub(super) const UTC: &str = "UTC";
 
 /// Writes an IPC stream of record batches.
 pub(super) fn write<R: Record>(
-    rows: impl Iterator<Item = R::Raw>,
+    chunks: impl Iterator<Item = R::Chunk>,
     options: &Options<'_>,
     out: &mut dyn Write,
 ) -> io::Result<Written> {
@@ -36,20 +38,12 @@ pub(super) fn write<R: Record>(
     let mut written = Written::default();
     let stream = || -> Result<(), ArrowError> {
         let mut stream = StreamWriter::try_new(&mut *out, &table.schema)?;
-        let transform = |raw: &[R::Raw]| {
-            let (rows, of_chunk) = table.rows(raw);
-            Ok((table.batch(&rows)?, of_chunk))
-        };
-        in_order(
-            rows,
-            R::CHUNK_ROWS,
-            transform,
-            |chunk: Result<_, ArrowError>| {
-                let (batch, of_chunk) = chunk?;
-                written.add(of_chunk);
-                stream.write(&batch)
-            },
-        )?;
+        let transform = |chunk: &R::Chunk| Ok((table.batch(chunk)?, R::written(chunk)));
+        in_order(chunks, transform, |chunk: Result<_, ArrowError>| {
+            let (batch, of_chunk) = chunk?;
+            written.add(of_chunk);
+            stream.write(&batch)
+        })?;
         stream.finish()
     };
     stream().map_err(io_error)?;
@@ -73,16 +67,12 @@ pub struct Batches<'a> {
 
 impl<'a> Batches<'a> {
     pub(super) fn new<R: Record + 'a>(
-        mut raw: impl Iterator<Item = R::Raw> + Send + 'a,
+        mut chunks: impl Iterator<Item = R::Chunk> + Send + 'a,
         options: &Options<'a>,
     ) -> io::Result<Self> {
         let table = Table::<R>::new(options)?;
         let schema = Arc::clone(&table.schema);
-        let next = move || {
-            let chunk: Vec<R::Raw> = raw.by_ref().take(R::CHUNK_ROWS).collect();
-            let (rows, _) = table.rows(&chunk);
-            (!rows.is_empty()).then(|| table.batch(&rows))
-        };
+        let next = move || Some(table.batch(&chunks.next()?));
         Ok(Self {
             schema,
             next: Box::new(next),
@@ -134,25 +124,65 @@ impl<'d, R: Record> Table<'d, R> {
         })
     }
 
-    pub(super) fn rows(&self, raw: &[R::Raw]) -> (Vec<R>, Written) {
-        let rows: Vec<R> = raw.iter().map(|raw| R::new(raw, &self.context)).collect();
-        let mut written = Written::default();
-        for row in &rows {
-            written.add(Written::one(row));
+    pub(super) fn made_of<'c>(&'c self, chunk: &'c R::Chunk) -> Chunk<'c, R> {
+        Chunk {
+            chunk,
+            context: &self.context,
+            positions: OnceCell::new(),
+            rows: OnceCell::new(),
         }
-        (rows, written)
     }
 
-    fn batch(&self, rows: &[R]) -> Result<RecordBatch, ArrowError> {
-        RecordBatch::try_new(Arc::clone(&self.schema), self.columns(rows)?)
+    fn batch(&self, chunk: &R::Chunk) -> Result<RecordBatch, ArrowError> {
+        let columns = self.columns(&self.made_of(chunk))?;
+        RecordBatch::try_new(Arc::clone(&self.schema), columns)
     }
 
-    pub(super) fn columns(&self, rows: &[R]) -> Result<Vec<ArrayRef>, ArrowError> {
-        let array = |field: &Field<R>| match field {
-            Field::Geometry => geometries(rows),
-            Field::Column(column) => Ok(values(column, rows)),
-        };
-        self.fields.iter().map(array).collect()
+    pub(super) fn columns(&self, chunk: &Chunk<'_, R>) -> Result<Vec<ArrayRef>, ArrowError> {
+        self.fields.iter().map(|field| chunk.array(field)).collect()
+    }
+}
+
+/// A chunk of rows, and what its columns are made of, each when it is first asked for.
+pub(super) struct Chunk<'c, R: Record> {
+    chunk: &'c R::Chunk,
+    context: &'c Context<'c>,
+    positions: OnceCell<Option<[ScalarBuffer<f64>; 2]>>,
+    rows: OnceCell<Vec<R>>,
+}
+
+impl<R: Record> Chunk<'_, R> {
+    /// Longitudes and latitudes, where every row is a point.
+    pub(super) fn positions(&self) -> Option<&[ScalarBuffer<f64>; 2]> {
+        let positions = || R::positions(self.chunk).map(|(lon, lat)| [lon.into(), lat.into()]);
+        self.positions.get_or_init(positions).as_ref()
+    }
+
+    /// The rows one by one.
+    pub(super) fn rows(&self) -> &[R] {
+        let rows = || R::rows(self.chunk, self.context).collect();
+        self.rows.get_or_init(rows)
+    }
+
+    fn array(&self, field: &Field<R>) -> Result<ArrayRef, ArrowError> {
+        match (field, self.at_once(field)) {
+            (_, Some(array)) => Ok(array),
+            (Field::Geometry, None) => geometries(self.rows()),
+            (Field::Column(column), None) => Ok(values(column, self.rows())),
+        }
+    }
+
+    /// A column without its rows, where there is a way.
+    fn at_once(&self, field: &Field<R>) -> Option<ArrayRef> {
+        let reals = |values: &ScalarBuffer<f64>| Arc::new(Float64Array::new(values.clone(), None));
+        Some(match field {
+            Field::Geometry => arrays::points(self.positions()?),
+            Field::Column(column) => match column.name {
+                "lon" => reals(&self.positions()?[0]),
+                "lat" => reals(&self.positions()?[1]),
+                name => return R::array(self.chunk, name),
+            },
+        })
     }
 }
 

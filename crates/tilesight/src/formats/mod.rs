@@ -13,6 +13,8 @@
 //! ```
 
 #[cfg(feature = "arrow")]
+mod arrays;
+#[cfg(feature = "arrow")]
 mod arrow;
 mod chunks;
 mod csv;
@@ -44,6 +46,7 @@ use std::str::FromStr;
 use tilesight_query::{FeatureSelection, Image, MapFeature, Place, Selection, SequenceSelection};
 
 use crate::Dataset;
+use chunks::chunks_of;
 use fields::{Field, Layout};
 use record::{Context, Record, SequenceRecord};
 
@@ -322,12 +325,12 @@ pub trait Export {
 
 impl Export for Selection<'_> {
     fn write_with(&self, options: &Options<'_>, out: &mut dyn Write) -> io::Result<Written> {
-        write::<Image<'_>, _>(|| self.iter(), self.len(), options, out)
+        write::<Image<'_>, _>(|| self.parts(Image::CHUNK_ROWS), self.len(), options, out)
     }
 
     #[cfg(feature = "arrow")]
     fn batches<'s>(&'s self, options: &Options<'s>) -> io::Result<Batches<'s>> {
-        Batches::new::<Image<'s>>(self.iter(), options)
+        Batches::new::<Image<'s>>(self.parts(Image::CHUNK_ROWS), options)
     }
 }
 
@@ -335,32 +338,37 @@ impl Export for SequenceSelection<'_> {
     fn write_with(&self, options: &Options<'_>, out: &mut dyn Write) -> io::Result<Written> {
         #[cfg(feature = "parquet")]
         if options.format == Format::Parquet && !options.context().has_distance {
-            let tracks = spatial::in_spatial_order(self);
-            return geoparquet::write::<SequenceRecord<'_>>(tracks.into_iter(), options, out);
+            let tracks = spatial::in_spatial_order(self).into_iter();
+            let chunks = chunks_of(tracks, SequenceRecord::CHUNK_ROWS);
+            return geoparquet::write::<SequenceRecord<'_>>(chunks, options, out);
         }
-        write::<SequenceRecord<'_>, _>(|| self.tracks(), self.len(), options, out)
+        let chunks = || chunks_of(self.tracks(), SequenceRecord::CHUNK_ROWS);
+        write::<SequenceRecord<'_>, _>(chunks, self.len(), options, out)
     }
 
     #[cfg(feature = "arrow")]
     fn batches<'s>(&'s self, options: &Options<'s>) -> io::Result<Batches<'s>> {
-        Batches::new::<SequenceRecord<'s>>(self.tracks(), options)
+        let chunks = chunks_of(self.tracks(), SequenceRecord::CHUNK_ROWS);
+        Batches::new::<SequenceRecord<'s>>(chunks, options)
     }
 }
 
 impl Export for FeatureSelection<'_> {
     fn write_with(&self, options: &Options<'_>, out: &mut dyn Write) -> io::Result<Written> {
-        write::<MapFeature<'_>, _>(|| self.iter(), self.len(), options, out)
+        let chunks = || chunks_of(self.iter(), MapFeature::CHUNK_ROWS);
+        write::<MapFeature<'_>, _>(chunks, self.len(), options, out)
     }
 
     #[cfg(feature = "arrow")]
     fn batches<'s>(&'s self, options: &Options<'s>) -> io::Result<Batches<'s>> {
-        Batches::new::<MapFeature<'s>>(self.iter(), options)
+        let chunks = chunks_of(self.iter(), MapFeature::CHUNK_ROWS);
+        Batches::new::<MapFeature<'s>>(chunks, options)
     }
 }
 
-/// Writes rows, which `rows` gives from the first on each time it is called.
-fn write<R: Record, I: Iterator<Item = R::Raw>>(
-    rows: impl Fn() -> I,
+/// Writes rows, which `chunks` gives from the first on each time it is called.
+fn write<R: Record, I: Iterator<Item = R::Chunk>>(
+    chunks: impl Fn() -> I,
     len: usize,
     options: &Options<'_>,
     out: &mut dyn Write,
@@ -369,8 +377,8 @@ fn write<R: Record, I: Iterator<Item = R::Raw>>(
     let fields = |layout| options.fields::<R>(layout);
     let features = || Ok::<_, io::Error>(geojson::Features::new(fields(Layout::Properties)?));
     match options.format {
-        Format::GeoJson => text::write(&geojson::Collection(features()?), rows(), context, out),
-        Format::GeoJsonSeq => text::write(&geojson::Lines(features()?), rows(), context, out),
+        Format::GeoJson => text::write(&geojson::Collection(features()?), chunks(), context, out),
+        Format::GeoJsonSeq => text::write(&geojson::Lines(features()?), chunks(), context, out),
         Format::Csv => {
             let layout = if options.wkt {
                 Layout::CellsWithGeometry
@@ -378,20 +386,20 @@ fn write<R: Record, I: Iterator<Item = R::Raw>>(
                 Layout::Cells
             };
             let fields = fields(layout)?;
-            text::write(&csv::Csv { fields }, rows(), context, out)
+            text::write(&csv::Csv { fields }, chunks(), context, out)
         }
         #[cfg(feature = "arrow")]
-        Format::Arrow => arrow::write::<R>(rows(), options, out),
+        Format::Arrow => arrow::write::<R>(chunks(), options, out),
         #[cfg(feature = "parquet")]
-        Format::Parquet => geoparquet::write::<R>(rows(), options, out),
-        Format::Ids => text::write::<R, _>(&ids::Ids, rows(), context, out),
+        Format::Parquet => geoparquet::write::<R>(chunks(), options, out),
+        Format::Ids => text::write::<R, _>(&ids::Ids, chunks(), context, out),
         Format::Table { max_rows } => {
             let fields = fields(Layout::NoGeometry)?;
             let size = table::Size {
                 rows: len,
                 max_rows,
             };
-            table::write(&fields, rows, size, context, out)
+            table::write(&fields, chunks, size, context, out)
         }
     }
 }

@@ -28,14 +28,14 @@ pub(super) trait TextFormat<R>: Sync {
 /// Writes the rows of an answer.
 pub(super) fn write<R: Record, F: TextFormat<R>>(
     format: &F,
-    rows: impl Iterator<Item = R::Raw>,
+    chunks: impl Iterator<Item = R::Chunk>,
     context: &Context<'_>,
     out: &mut dyn Write,
 ) -> io::Result<Written> {
     out.write_all(&format.head())?;
     let mut written = Written::default();
-    let transform = |rows: &[R::Raw]| text::<R, F>(format, rows, context);
-    in_order(rows, R::CHUNK_ROWS, transform, |(text, of_chunk)| {
+    let transform = |chunk: &R::Chunk| (text(format, chunk, context), R::written(chunk));
+    in_order(chunks, transform, |(text, of_chunk)| {
         let is_first = written.rows == 0;
         let text = &text[if is_first { F::SEPARATOR.len() } else { 0 }..];
         written.add(of_chunk);
@@ -49,16 +49,13 @@ pub(super) fn write<R: Record, F: TextFormat<R>>(
 /// Rows as text, each after a separator.
 fn text<R: Record, F: TextFormat<R>>(
     format: &F,
-    rows: &[R::Raw],
+    chunk: &R::Chunk,
     context: &Context<'_>,
-) -> (Vec<u8>, Written) {
+) -> Vec<u8> {
     let mut text = Vec::new();
-    let mut written = Written::default();
-    for raw in rows {
-        let row = R::new(raw, context);
+    R::rows(chunk, context).for_each(|row| {
         text.extend_from_slice(F::SEPARATOR);
         format.push(&mut text, &row);
-        written.add(Written::one(&row));
-    }
-    (text, written)
+    });
+    text
 }
