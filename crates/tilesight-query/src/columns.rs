@@ -110,7 +110,8 @@ impl<'a> Selection<'a> {
     pub fn inexact_ids(&self) -> usize {
         let flags = &self.images.columns().flags;
         let is_inexact = |row: u32| flags[row as usize] & flag::INEXACT_ID != 0;
-        self.rows().fold(0, |count, row| count + usize::from(is_inexact(row)))
+        self.rows()
+            .fold(0, |count, row| count + usize::from(is_inexact(row)))
     }
 
     fn shared<T: Copy>(&self, column: &Column<T>) -> Shared<T> {
@@ -267,9 +268,9 @@ mod tests {
     use tilesight_tile::LonLat;
 
     use super::*;
+    use crate::Dataset;
     use crate::query::{Filter, ImageQuery, Kind, Place};
     use crate::rows::Image;
-    use crate::Dataset;
 
     /// Images of which every third is a panorama, in places that repeat.
     fn sample(len: usize) -> Dataset {
@@ -329,9 +330,15 @@ mod tests {
         let known = |angle: &f64| (!angle.is_nan()).then_some(*angle);
         let headings = found.compass_angle_deg_column();
         let headings: Vec<Option<f64>> = headings.iter().map(known).collect();
-        assert!(headings.into_iter().eq(images.iter().map(|image| image.compass_angle_deg)));
+        assert!(
+            headings
+                .into_iter()
+                .eq(images.iter().map(|image| image.compass_angle_deg))
+        );
         let (places, names) = found.sequence_column();
-        let named = places.iter().map(|place| place.map(|place| names[place as usize]));
+        let named = places
+            .iter()
+            .map(|place| place.map(|place| names[place as usize]));
         assert!(named.eq(images.iter().map(|image| image.sequence_id)));
         let inexact = images.iter().filter(|image| !image.id_is_exact).count();
         assert_eq!(found.inexact_ids(), inexact);
@@ -372,7 +379,10 @@ mod tests {
         let data = sample(100);
         let found = data.images(&ImageQuery::default()).unwrap();
         let expected = found.to_ids();
-        let (whole, part) = (found.id_column(), found.parts(7).nth(3).unwrap().id_column());
+        let (whole, part) = (
+            found.id_column(),
+            found.parts(7).nth(3).unwrap().id_column(),
+        );
         drop(data);
         assert_eq!((&*whole, &*part), (&expected[..], &expected[21..28]));
     }

@@ -280,3 +280,90 @@ fn flag(value: Value<'_>) -> Option<bool> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tilesight_query::{Filter, Image, ImageQuery, Kind, Place};
+    use tilesight_tile::LonLat;
+
+    use super::super::Format;
+    use super::*;
+    use crate::Dataset;
+
+    /// An image near Helsinki of which anything can be unknown.
+    fn image(id: i64) -> impl Strategy<Value = Image<'static>> {
+        let sequences = prop::sample::select(vec![None, Some("a"), Some("b"), Some("-c")]);
+        let kinds = prop::sample::select(vec![None, Some(Kind::Flat), Some(Kind::Pano)]);
+        let of_image = (0..1_000_i64, 0..360_000_u32, 0..3_i64, 0..300_u32);
+        (sequences, kinds, of_image).prop_map(move |(sequence_id, kind, of_image)| {
+            let (ms, thousandths, organization, place) = of_image;
+            Image {
+                captured_at_ms: (ms > 100).then_some(1_600_000_000_000 + ms),
+                compass_angle_deg: (thousandths > 40_000).then(|| f64::from(thousandths) / 1_000.0),
+                kind,
+                sequence_id,
+                organization_id: (organization > 0).then_some(organization << 60),
+                creator_id: (organization < 2).then_some(-organization),
+                ..Image::at(
+                    id,
+                    24.9 + f64::from(place % 17) / 100.0,
+                    60.1 + f64::from(place / 17) / 100.0,
+                )
+            }
+        })
+    }
+
+    fn images() -> impl Strategy<Value = Vec<Image<'static>>> {
+        (1..300_i64).prop_flat_map(|len| (1..=len).map(image).collect::<Vec<_>>())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn columns_at_once_are_those_of_values(images in images(), chunk_rows in 1..100_usize) {
+            let data = Dataset::from_images(images).unwrap();
+            let target = LonLat::new(24.95, 60.15).unwrap();
+            let nearest = Place::Nearest { target, k: 50, radius_m: None };
+            for (place, kind) in [
+                (Place::Everywhere, None),
+                (Place::Everywhere, Some(Kind::Pano)),
+                (nearest, None),
+                (Place::looking_at(target), None),
+            ] {
+                let filter = Filter { kind, ..Filter::default() };
+                let query = ImageQuery { place, filter, ..ImageQuery::default() };
+                let found = data.images(&query).unwrap();
+                let options = Options::new(Format::Arrow, &query.place);
+                let table = Table::<Image<'_>>::new(&options).unwrap();
+                for chunk in found.parts(chunk_rows) {
+                    let made = table.made_of(&chunk);
+                    for field in &table.fields {
+                        let slow = match field {
+                            Field::Geometry => geometries(made.rows()).unwrap(),
+                            Field::Column(column) => values(column, made.rows()),
+                        };
+                        prop_assert_eq!(&made.array(field).unwrap(), &slow);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ids_are_not_copied() {
+        let data = Dataset::from_images((1..=100).map(|id| Image::at(id, 24.9, 60.1))).unwrap();
+        let found = data.images(&ImageQuery::default()).unwrap();
+        let place = Place::Everywhere;
+        let options = Options::new(Format::Arrow, &place);
+        let table = Table::<Image<'_>>::new(&options).unwrap();
+        let address = |batch: RecordBatch| {
+            let id = batch.column_by_name("id").unwrap().to_data();
+            id.buffers()[0].as_ptr()
+        };
+        let part = found.parts(100).next().unwrap();
+        let addresses = [(); 2].map(|()| address(table.batch(&part).unwrap()));
+        assert_eq!(addresses[0], addresses[1], "both are the dataset's own");
+        assert_eq!(addresses[0], found.id_column().as_ptr().cast());
+    }
+}

@@ -322,7 +322,9 @@ fn boxes<R: Record>(chunk: &Chunk<'_, R>, has_geometry: bool) -> Vec<Bounds> {
         _ if !has_geometry => Vec::new(),
         Some([lon, lat]) => {
             let points = lon.iter().zip(lat.iter());
-            points.map(|(&lon, &lat)| Bounds::around(&[[lon, lat]])).collect()
+            points
+                .map(|(&lon, &lat)| Bounds::around(&[[lon, lat]]))
+                .collect()
         }
         None => {
             let rows = chunk.rows().iter();

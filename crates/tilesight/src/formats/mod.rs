@@ -485,6 +485,40 @@ mod tests {
         assert_eq!(unknown.values().filter(|value| value.is_null()).count(), 6);
     }
 
+    /// Every number as a double, which is all that JavaScript has.
+    fn through_javascript(value: Value) -> Value {
+        match value {
+            Value::Number(number) => json!(number.as_f64().unwrap()),
+            Value::Array(items) => items.into_iter().map(through_javascript).collect(),
+            Value::Object(members) => {
+                let members = members.into_iter();
+                Value::Object(
+                    members
+                        .map(|(name, value)| (name, through_javascript(value)))
+                        .collect(),
+                )
+            }
+            other => other,
+        }
+    }
+
+    #[test]
+    fn javascript_loses_no_id() {
+        let text = images(Format::GeoJson, &near());
+        let collection = through_javascript(serde_json::from_str(&text).unwrap());
+        let read: Value = serde_json::from_str(&collection.to_string()).unwrap();
+        let property = |row: usize, name: &str| {
+            let id = &read["features"][row]["properties"][name];
+            id.as_str().map(|id| id.parse::<i64>().unwrap())
+        };
+        let data = sample();
+        let expected = [i64::MAX, -2].map(|id| data.image(id).unwrap().unwrap());
+        for (row, image) in expected.into_iter().enumerate() {
+            assert_eq!(property(row, "id"), Some(image.id));
+            assert_eq!(property(row, "organization_id"), image.organization_id);
+        }
+    }
+
     #[test]
     fn an_empty_answer_is_an_empty_collection() {
         let data = sample();
