@@ -236,8 +236,8 @@ fn push(rows: &mut RowSet, run: &Run, room: u64) -> Option<Run> {
     }
 }
 
-/// Latitudes that were computed before. Images that lie together share the rows of their tiles'
-/// pixels, and looking one up takes a tenth of the time of computing it.
+/// Latitudes that were computed before: images that lie together share the rows of their tiles'
+/// pixels, and a latitude takes two transcendental functions.
 struct Latitudes(Vec<(u32, f64)>);
 
 /// How many latitudes are remembered: one for each row of pixels of a tile.

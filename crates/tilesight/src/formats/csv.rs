@@ -80,8 +80,8 @@ fn push_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Tells whether a text has the letters of a sequence id alone, which no formula can do with.
-/// Such ids are left as they are, since one in 64 starts with a minus.
+/// Tells whether a text has the letters of a sequence id alone, of which no formula that does harm
+/// can be made. Ids stay as they are, although one in 64 starts with a minus.
 fn is_id(text: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     text.bytes().all(is_letter)

@@ -171,7 +171,7 @@ pub(super) trait Record: Sized {
     /// Whether every row is a point, with a longitude and a latitude.
     const IS_POINT: bool;
 
-    /// Rows of a chunk, which are transformed at once: some 100 kB of text or columns.
+    /// Rows of a chunk, which are transformed at once: some megabytes of text or columns.
     const CHUNK_ROWS: usize;
 
     /// The rows of a chunk.

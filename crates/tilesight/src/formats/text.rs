@@ -35,7 +35,7 @@ pub(super) fn write<R: Record, F: TextFormat<R>>(
 ) -> io::Result<Written> {
     out.write_all(&format.head())?;
     let mut written = Written::default();
-    // Buffers that were handed on are filled again: new ones cost more than what is put in.
+    // Buffers that were handed on are filled again: the system must clear the pages of new ones.
     let buffers = Mutex::new(Vec::new());
     let with_buffers = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
     let transform = |chunk: &R::Chunk| {
