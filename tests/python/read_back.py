@@ -30,8 +30,9 @@ def main():
     python = VENV / "bin" / "python"
     requirements = Path(__file__).with_name("requirements.txt")
     try:
-        if not python.exists():
-            venv.create(VENV, with_pip=True)
+        # What comes last tells whether the environment is whole.
+        if not python.with_name("pip").exists():
+            venv.create(VENV, with_pip=True, clear=True)
         subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", requirements], check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"SKIPPED: nothing was read back, for want of packages: {error}", file=sys.stderr)
