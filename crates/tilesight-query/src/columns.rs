@@ -93,13 +93,11 @@ impl<'a> Selection<'a> {
             let sequence = images.group(row).sequence;
             if sequence != last.0 {
                 // Neighbours often belong to one sequence.
-                let place = images.sequence_ids.get(sequence).map(|name| {
-                    *places.entry(sequence).or_insert_with(|| {
-                        names.push(name);
-                        names.len() as u32 - 1
-                    })
+                let place = places.entry(sequence).or_insert_with(|| {
+                    names.push(images.sequence_ids.get(sequence)?);
+                    Some(names.len() as u32 - 1)
                 });
-                last = (sequence, place);
+                last = (sequence, *place);
             }
             column.push(last.1);
         });

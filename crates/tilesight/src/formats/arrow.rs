@@ -126,7 +126,7 @@ impl<'d, R: Record> Table<'d, R> {
 
     pub(super) fn made_of<'c>(&'c self, chunk: &'c R::Chunk) -> Chunk<'c, R> {
         Chunk {
-            chunk,
+            raw: chunk,
             context: &self.context,
             positions: OnceCell::new(),
             rows: OnceCell::new(),
@@ -145,7 +145,7 @@ impl<'d, R: Record> Table<'d, R> {
 
 /// A chunk of rows, and what its columns are made of, each when it is first asked for.
 pub(super) struct Chunk<'c, R: Record> {
-    chunk: &'c R::Chunk,
+    raw: &'c R::Chunk,
     context: &'c Context<'c>,
     positions: OnceCell<Option<[ScalarBuffer<f64>; 2]>>,
     rows: OnceCell<Vec<R>>,
@@ -154,13 +154,13 @@ pub(super) struct Chunk<'c, R: Record> {
 impl<R: Record> Chunk<'_, R> {
     /// Longitudes and latitudes, where every row is a point.
     pub(super) fn positions(&self) -> Option<&[ScalarBuffer<f64>; 2]> {
-        let positions = || R::positions(self.chunk).map(|(lon, lat)| [lon.into(), lat.into()]);
+        let positions = || R::positions(self.raw).map(|(lon, lat)| [lon.into(), lat.into()]);
         self.positions.get_or_init(positions).as_ref()
     }
 
     /// The rows one by one.
     pub(super) fn rows(&self) -> &[R] {
-        let rows = || R::rows(self.chunk, self.context).collect();
+        let rows = || R::rows(self.raw, self.context).collect();
         self.rows.get_or_init(rows)
     }
 
@@ -180,7 +180,7 @@ impl<R: Record> Chunk<'_, R> {
             Field::Column(column) => match column.name {
                 "lon" => reals(&self.positions()?[0]),
                 "lat" => reals(&self.positions()?[1]),
-                name => return R::array(self.chunk, name),
+                name => return R::array(self.raw, name),
             },
         })
     }
