@@ -65,8 +65,6 @@ const COPIED_BYTES: usize = 1 << 20;
 pub struct Exports {
     /// How many images.
     pub images: u64,
-    /// How often each wrote.
-    pub turns: usize,
     /// Peer by peer.
     pub rows: Vec<ExportRow>,
     /// What could not be measured, and why.
@@ -145,7 +143,6 @@ pub fn measure_exports(
     }
     Ok(Exports {
         images,
-        turns,
         rows,
         notes,
     })

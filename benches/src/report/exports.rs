@@ -38,11 +38,10 @@ pub(super) fn table(places: &Places) -> Result<String> {
         .collect::<Result<_>>()?;
     let first = exports.first().context("no exports were measured")?;
     let mut text = format!(
-        "\n## Exports\n\n{} made images (seed 7, around Helsinki), all columns; the best of {} \
-         turns. {}.\n\n\
+        "\n## Exports\n\n{} made images (seed 7, around Helsinki), all columns; the best turn of each. \
+         {}.\n\n\
          | | {OURS} | peer | its time | ratio | at least | |\n|---|---:|---|---:|---:|---:|---|\n",
         thousands(first.images),
-        first.turns,
         machine()
     );
     for row in exports.iter().flat_map(|exports| &exports.rows) {
