@@ -1,5 +1,5 @@
-//! Writes ten million images in every format beside pyogrio, DuckDB and pyarrow, and the table of
-//! it into `benches/README.md`.
+//! Writes ten million images in every format beside pyogrio, `DuckDB` and pyarrow, and the table
+//! of it into `benches/README.md`.
 //!
 //! `cargo run --release -p tilesight-benches --bin exports`
 
