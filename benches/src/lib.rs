@@ -3,6 +3,7 @@
 
 pub mod bars;
 pub mod columns;
+pub mod exports;
 pub mod heap;
 pub mod query;
 pub mod report;

@@ -1,6 +1,7 @@
 //! The tables of `benches/README.md`.
 
 mod bars;
+mod exports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -10,7 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::bars::machine;
+use crate::bars::{Places, machine};
+use crate::exports::{Exported, Exports};
 
 const OURS: &str = "tilesight";
 
@@ -18,6 +20,10 @@ const OURS: &str = "tilesight";
 const TABLES: [&str; 2] = [
     "<!-- tables: written by the command above -->",
     "<!-- end of the tables -->",
+];
+const EXPORTS: [&str; 2] = [
+    "<!-- exports: written by the command above -->",
+    "<!-- end of the exports -->",
 ];
 const BARS: [&str; 2] = [
     "<!-- bars: written by the command above -->",
@@ -58,9 +64,10 @@ pub fn write_readme(images: u64) -> Result<()> {
     let mut text = fs::read_to_string(&readme)?;
     let times = measured(&target.join("criterion"));
     let bars = bars::tables(images);
+    let exports = exports::table(&Places::of(images));
     ensure!(
-        times.is_ok() || bars.is_ok(),
-        "nothing was measured; run `cargo bench` or the program `bars` first"
+        times.is_ok() || bars.is_ok() || exports.is_ok(),
+        "nothing was measured; run `cargo bench` or the program `bars` or `exports` first"
     );
     if let Ok(times) = times {
         let tables: String = KINDS
@@ -72,7 +79,26 @@ pub fn write_readme(images: u64) -> Result<()> {
     if let Ok(bars) = bars {
         text = with_tables(&text, BARS, &bars)?;
     }
+    if let Ok(exports) = exports {
+        text = with_tables(&text, EXPORTS, &exports)?;
+    }
     fs::write(&readme, text)?;
+    Ok(())
+}
+
+/// Keeps what the program `exports` measured, and writes the table of it into `benches/README.md`.
+///
+/// # Errors
+///
+/// When a file cannot be read or written.
+pub fn write_exports(places: &Places, format: Exported, measured: &Exports) -> Result<()> {
+    exports::keep(places, format, measured)?;
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = fs::read_to_string(&readme)?;
+    fs::write(
+        &readme,
+        with_tables(&text, EXPORTS, &exports::table(places)?)?,
+    )?;
     Ok(())
 }
 

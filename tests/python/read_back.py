@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 VENV = TARGET / "python-read-back"
 TOWN = ROOT / "fixtures" / "town"
+DOOR = "24.95238,60.17075"
 BOX = (24.935, 60.163, 24.965, 60.174)
 BOX_OPTION = "--bbox=" + ",".join(map(str, BOX))
 
@@ -29,8 +30,9 @@ def main():
     python = VENV / "bin" / "python"
     requirements = Path(__file__).with_name("requirements.txt")
     try:
-        if not python.exists():
-            venv.create(VENV, with_pip=True)
+        # What comes last tells whether the environment is whole.
+        if not python.with_name("pip").exists():
+            venv.create(VENV, with_pip=True, clear=True)
         subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", requirements], check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"SKIPPED: nothing was read back, for want of packages: {error}", file=sys.stderr)
@@ -53,19 +55,19 @@ def check_all(tilesight):
             words = [tilesight, "-q", command, str(TOWN), *options]
             return subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
 
-        for check in (check_images, check_boxes, check_sequences, check_features, check_geojson,
-                      check_flatgeobuf, check_fields, check_partitions):
+        for check in (check_images, check_boxes, check_measured, check_sequences, check_features,
+                      check_geojson, check_csv, check_flatgeobuf, check_fields, check_partitions):
             check(run, folder)
             print(f"{check.__name__[6:]}: as they should be")
 
 
-def texts(run, command):
+def texts(run, command, *options):
     """The rows as CSV has them, each a text."""
     import io
 
     import pandas
 
-    text = run(command, "-f", "csv")
+    text = run(command, *options, "-f", "csv")
     return pandas.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
 
 
@@ -130,29 +132,83 @@ def check_boxes(run, folder):
     assert of_duckdb == [(inside,)] and covered[0][0] >= inside
 
 
+def check_measured(run, folder):
+    """What a question measures, in all formats."""
+    import geopandas
+    import pyarrow
+    import pyarrow.parquet
+
+    place = [f"--looking-at={DOOR}", "--radius", "100"]
+    rows = texts(run, "images", *place)
+    assert len(rows) > 10
+    for extension in ("parquet", "arrow", "geojson"):
+        path = folder / f"looking.{extension}"
+        run("images", *place, "-o", str(path))
+        if extension == "geojson":
+            columns = geopandas.read_file(path)
+        elif extension == "arrow":
+            columns = pyarrow.ipc.open_stream(path).read_all().to_pandas()
+        else:
+            columns = pyarrow.parquet.read_table(path).to_pandas()
+        assert list(columns["id"].astype(str)) == list(rows["id"]), "nearest first"
+        for name in ("distance_m", "bearing_deg", "offset_deg"):
+            for value, text in zip(columns[name], rows[name]):
+                assert abs(value - float(text)) < 1e-5 if text else value != value, name
+
+
 def check_sequences(run, folder):
     import geopandas
+    import pyarrow
+    import pyogrio
 
-    parquet = folder / "sequences.parquet"
-    run("sequences", "-o", str(parquet))
-    frame, rows = geopandas.read_parquet(parquet), texts(run, "sequences")
-    frame = frame.sort_values("id").reset_index(drop=True)
-    assert list(frame["id"]) == list(rows["id"])
-    assert frame.geometry.is_valid.all()
+    paths = {name: folder / f"sequences.{name}" for name in ("parquet", "arrow", "geojson", "csv")}
+    for path in paths.values():
+        run("sequences", "-o", str(path))
+    rows = texts(run, "sequences")
     expected = geopandas.GeoSeries.from_wkt(rows["WKT"])
-    assert frame.geometry.set_crs(None, allow_override=True).geom_equals_exact(expected, 1e-8).all()
-    assert (abs(frame["length_m"] - rows["length_m"].astype(float)) < 1e-5).all()
-    assert (frame["line_parts"] == rows["line_parts"].astype(int)).all()
+    of_arrow = pyarrow.ipc.open_stream(paths["arrow"]).read_all()
+    frames = {
+        "parquet": geopandas.read_parquet(paths["parquet"]),
+        "arrow": geopandas.GeoDataFrame.from_arrow(of_arrow),
+        "geojson": geopandas.read_file(paths["geojson"]),
+        "csv": pyogrio.read_dataframe(paths["csv"], AUTODETECT_TYPE="YES"),
+    }
+    for name, frame in frames.items():
+        frame = frame.sort_values("id").reset_index(drop=True)
+        assert list(frame["id"]) == list(rows["id"]), name
+        assert frame.geometry.is_valid.all(), name
+        geometry = frame.geometry.set_crs(None, allow_override=True)
+        assert geometry.geom_equals_exact(expected, 1e-8).all(), name
+        assert (abs(frame["length_m"] - rows["length_m"].astype(float)) < 1e-5).all(), name
+        for count in ("line_parts", "image_count", "tiles_missing"):
+            assert (frame[count].astype(int) == rows[count].astype(int)).all(), (name, count)
+    for name in ("first_captured_at", "last_captured_at"):
+        equal(of_arrow[name], rows[name], instant)
 
 
 def check_features(run, folder):
     import duckdb
+    import geopandas
+    import pyarrow
 
-    parquet = folder / "features.parquet"
-    run("features", "-o", str(parquet))
+    paths = {name: folder / f"features.{name}" for name in ("parquet", "arrow", "geojson")}
+    for path in paths.values():
+        run("features", "-o", str(path))
     rows = texts(run, "features")
-    found = duckdb.sql(f"SELECT id::VARCHAR, value, kind FROM '{parquet}'").fetchall()
+    assert len(rows) > 100
+    found = duckdb.sql(f"SELECT id::VARCHAR, value, kind FROM '{paths['parquet']}'").fetchall()
     assert found == list(zip(rows["id"], rows["value"], rows["kind"]))
+    of_arrow = pyarrow.ipc.open_stream(paths["arrow"]).read_all()
+    equal(of_arrow["id"], rows["id"], int)
+    for name in ("value", "kind"):
+        equal(of_arrow[name], rows[name], str)
+    for name in ("first_seen_at", "last_seen_at"):
+        equal(of_arrow[name], rows[name], instant)
+    frame = geopandas.read_file(paths["geojson"])
+    for name in ("id", "value", "kind"):
+        assert list(frame[name]) == list(rows[name]), name
+    for position, name in ((frame.geometry.x, "lon"), (frame.geometry.y, "lat")):
+        assert (abs(position - rows[name].astype(float)) < 1e-12).all(), name
 
 
 def check_geojson(run, folder):
@@ -164,6 +220,21 @@ def check_geojson(run, folder):
         frame = geopandas.read_file(folder / name)
         assert list(frame["id"]) == list(rows["id"])
         assert (abs(frame.geometry.x - rows["lon"].astype(float)) < 1e-12).all()
+
+
+def check_csv(run, folder):
+    """GDAL finds geometry in both kinds of CSV."""
+    import pyogrio
+
+    rows = texts(run, "images")
+    plain, wkt = folder / "images.csv", folder / "images-wkt.csv"
+    run("images", "-o", str(plain))
+    run("images", "--wkt", "-o", str(wkt))
+    for path, options in ((plain, {"X_POSSIBLE_NAMES": "lon", "Y_POSSIBLE_NAMES": "lat"}), (wkt, {})):
+        frame = pyogrio.read_dataframe(path, **options)
+        assert list(frame["id"]) == list(rows["id"])
+        for position, name in ((frame.geometry.x, "lon"), (frame.geometry.y, "lat")):
+            assert (abs(position - rows[name].astype(float)) < 1e-12).all(), name
 
 
 def check_flatgeobuf(run, folder):

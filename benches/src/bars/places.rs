@@ -34,6 +34,11 @@ impl Places {
         self.folder.join("exported")
     }
 
+    /// Exports, one at a time, and what was measured of them.
+    pub fn exports(&self) -> PathBuf {
+        self.folder.join("exports")
+    }
+
     /// What was measured, a file a step.
     pub fn records(&self) -> PathBuf {
         self.folder.join("records")

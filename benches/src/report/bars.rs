@@ -206,7 +206,7 @@ fn verdict(ratio: f64, is_met: bool) -> &'static str {
     }
 }
 
-fn thousands(number: u64) -> String {
+pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = digits
         .as_bytes()

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 const DOOR: &str = "24.95238,60.17075";
 
 /// Golden files and what writes them.
-const GOLDEN: [(&str, &str); 14] = [
+const GOLDEN: [(&str, &str); 25] = [
     (
         "images.geojson",
         "images town --near DOOR --nearest 3 -f geojson",
@@ -69,6 +69,50 @@ const GOLDEN: [(&str, &str); 14] = [
     (
         "v3.json",
         "sequences town --near DOOR --nearest 2 --shape v3",
+    ),
+    (
+        "sequences.geojsonl",
+        "sequences town --near DOOR --nearest 2 -f geojsonseq",
+    ),
+    (
+        "sequences.ids",
+        "sequences town --near DOOR --nearest 2 -f ids",
+    ),
+    (
+        "sequences.txt",
+        "sequences town --near DOOR --nearest 2 -f table",
+    ),
+    (
+        "features.geojson",
+        "features town --near DOOR --nearest 3 -f geojson",
+    ),
+    (
+        "features.geojsonl",
+        "features town --near DOOR --nearest 3 -f geojsonseq",
+    ),
+    (
+        "features-wkt.csv",
+        "features town --near DOOR --nearest 3 -f csv --wkt",
+    ),
+    (
+        "features.ids",
+        "features town --near DOOR --nearest 3 -f ids",
+    ),
+    (
+        "features.txt",
+        "features town --near DOOR --nearest 3 -f table",
+    ),
+    (
+        "v2.jsonl",
+        "sequences town --near DOOR --nearest 2 --shape v2 -f geojsonseq",
+    ),
+    (
+        "v2-geojson.jsonl",
+        "sequences town --near DOOR --nearest 2 --shape v2-geojson -f geojsonseq",
+    ),
+    (
+        "v3.jsonl",
+        "sequences town --near DOOR --nearest 2 --shape v3 -f geojsonseq",
     ),
 ];
 

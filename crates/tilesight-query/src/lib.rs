@@ -22,6 +22,7 @@
 
 mod answer;
 pub mod build;
+mod columns;
 mod count;
 mod coverage;
 mod dataset;
@@ -47,6 +48,7 @@ mod sequence;
 mod storage;
 mod tally;
 
+pub use columns::Shared;
 pub use count::{GroupBy, GroupCount, GroupKey};
 pub use dataset::Dataset;
 pub use date::{ParsePeriodError, Period, rfc3339};

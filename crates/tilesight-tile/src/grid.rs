@@ -87,6 +87,16 @@ impl GridPoint {
         }
     }
 
+    /// The longitude alone, in degrees: that of [`to_lon_lat`](Self::to_lon_lat).
+    pub fn lon(self) -> f64 {
+        lon_of_x(self.x)
+    }
+
+    /// The latitude alone, in degrees: that of [`to_lon_lat`](Self::to_lon_lat).
+    pub fn lat(self) -> f64 {
+        lat_of_y(self.y)
+    }
+
     /// Finds the grid position nearest to a position in degrees.
     ///
     /// Longitude 180° is column 0, as −180° is. Latitudes beyond the Mercator square, which ends
@@ -232,7 +242,9 @@ mod tests {
         #[test]
         fn degrees_lead_back_to_the_grid(x: u32, y: u32) {
             let point = GridPoint { x, y };
-            prop_assert_eq!(GridPoint::nearest_to(point.to_lon_lat()), point);
+            let position = point.to_lon_lat();
+            prop_assert_eq!(GridPoint::nearest_to(position), point);
+            prop_assert_eq!((point.lon(), point.lat()), (position.lon(), position.lat()));
         }
 
         #[test]

@@ -1,5 +1,6 @@
 //! Rows as Arrow record batches, and as an IPC stream of them.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write};
@@ -16,6 +17,7 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{ArrowError, DataType, Schema, SchemaRef, TimeUnit};
 
+use super::arrays;
 use super::chunks::in_order;
 use super::fields::{Field, GEOMETRY, Layout};
 use super::provenance::{CRS84, provenance};
@@ -24,11 +26,11 @@ use super::wkb::push_wkb;
 use super::{Options, Written};
 
 /// What times are in.
-const UTC: &str = "UTC";
+pub(super) const UTC: &str = "UTC";
 
 /// Writes an IPC stream of record batches.
 pub(super) fn write<R: Record>(
-    rows: impl Iterator<Item = R::Raw>,
+    chunks: impl Iterator<Item = R::Chunk>,
     options: &Options<'_>,
     out: &mut dyn Write,
 ) -> io::Result<Written> {
@@ -36,20 +38,12 @@ pub(super) fn write<R: Record>(
     let mut written = Written::default();
     let stream = || -> Result<(), ArrowError> {
         let mut stream = StreamWriter::try_new(&mut *out, &table.schema)?;
-        let transform = |raw: &[R::Raw]| {
-            let (rows, of_chunk) = table.rows(raw);
-            Ok((table.batch(&rows)?, of_chunk))
-        };
-        in_order(
-            rows,
-            R::CHUNK_ROWS,
-            transform,
-            |chunk: Result<_, ArrowError>| {
-                let (batch, of_chunk) = chunk?;
-                written.add(of_chunk);
-                stream.write(&batch)
-            },
-        )?;
+        let transform = |chunk: &R::Chunk| Ok((table.batch(chunk)?, R::written(chunk)));
+        in_order(chunks, transform, |chunk: Result<_, ArrowError>| {
+            let (batch, of_chunk) = chunk?;
+            written.add(of_chunk);
+            stream.write(&batch)
+        })?;
         stream.finish()
     };
     stream().map_err(io_error)?;
@@ -73,16 +67,12 @@ pub struct Batches<'a> {
 
 impl<'a> Batches<'a> {
     pub(super) fn new<R: Record + 'a>(
-        mut raw: impl Iterator<Item = R::Raw> + Send + 'a,
+        mut chunks: impl Iterator<Item = R::Chunk> + Send + 'a,
         options: &Options<'a>,
     ) -> io::Result<Self> {
         let table = Table::<R>::new(options)?;
         let schema = Arc::clone(&table.schema);
-        let next = move || {
-            let chunk: Vec<R::Raw> = raw.by_ref().take(R::CHUNK_ROWS).collect();
-            let (rows, _) = table.rows(&chunk);
-            (!rows.is_empty()).then(|| table.batch(&rows))
-        };
+        let next = move || Some(table.batch(&chunks.next()?));
         Ok(Self {
             schema,
             next: Box::new(next),
@@ -134,25 +124,65 @@ impl<'d, R: Record> Table<'d, R> {
         })
     }
 
-    pub(super) fn rows(&self, raw: &[R::Raw]) -> (Vec<R>, Written) {
-        let rows: Vec<R> = raw.iter().map(|raw| R::new(raw, &self.context)).collect();
-        let mut written = Written::default();
-        for row in &rows {
-            written.add(Written::one(row));
+    pub(super) fn made_of<'c>(&'c self, chunk: &'c R::Chunk) -> Chunk<'c, R> {
+        Chunk {
+            raw: chunk,
+            context: &self.context,
+            positions: OnceCell::new(),
+            rows: OnceCell::new(),
         }
-        (rows, written)
     }
 
-    fn batch(&self, rows: &[R]) -> Result<RecordBatch, ArrowError> {
-        RecordBatch::try_new(Arc::clone(&self.schema), self.columns(rows)?)
+    fn batch(&self, chunk: &R::Chunk) -> Result<RecordBatch, ArrowError> {
+        let columns = self.columns(&self.made_of(chunk))?;
+        RecordBatch::try_new(Arc::clone(&self.schema), columns)
     }
 
-    pub(super) fn columns(&self, rows: &[R]) -> Result<Vec<ArrayRef>, ArrowError> {
-        let array = |field: &Field<R>| match field {
-            Field::Geometry => geometries(rows),
-            Field::Column(column) => Ok(values(column, rows)),
-        };
-        self.fields.iter().map(array).collect()
+    pub(super) fn columns(&self, chunk: &Chunk<'_, R>) -> Result<Vec<ArrayRef>, ArrowError> {
+        self.fields.iter().map(|field| chunk.array(field)).collect()
+    }
+}
+
+/// A chunk of rows, and what its columns are made of, each when it is first asked for.
+pub(super) struct Chunk<'c, R: Record> {
+    raw: &'c R::Chunk,
+    context: &'c Context<'c>,
+    positions: OnceCell<Option<[ScalarBuffer<f64>; 2]>>,
+    rows: OnceCell<Vec<R>>,
+}
+
+impl<R: Record> Chunk<'_, R> {
+    /// Longitudes and latitudes, where every row is a point.
+    pub(super) fn positions(&self) -> Option<&[ScalarBuffer<f64>; 2]> {
+        let positions = || R::positions(self.raw).map(|(lon, lat)| [lon.into(), lat.into()]);
+        self.positions.get_or_init(positions).as_ref()
+    }
+
+    /// The rows one by one.
+    pub(super) fn rows(&self) -> &[R] {
+        let rows = || R::rows(self.raw, self.context).collect();
+        self.rows.get_or_init(rows)
+    }
+
+    fn array(&self, field: &Field<R>) -> Result<ArrayRef, ArrowError> {
+        match (field, self.at_once(field)) {
+            (_, Some(array)) => Ok(array),
+            (Field::Geometry, None) => geometries(self.rows()),
+            (Field::Column(column), None) => Ok(values(column, self.rows())),
+        }
+    }
+
+    /// A column without its rows, where there is a way.
+    fn at_once(&self, field: &Field<R>) -> Option<ArrayRef> {
+        let reals = |values: &ScalarBuffer<f64>| Arc::new(Float64Array::new(values.clone(), None));
+        Some(match field {
+            Field::Geometry => arrays::points(self.positions()?),
+            Field::Column(column) => match column.name {
+                "lon" => reals(&self.positions()?[0]),
+                "lat" => reals(&self.positions()?[1]),
+                name => return R::array(self.raw, name),
+            },
+        })
     }
 }
 
@@ -248,5 +278,92 @@ fn flag(value: Value<'_>) -> Option<bool> {
     match value {
         Value::Flag(flag) => Some(flag),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tilesight_query::{Filter, Image, ImageQuery, Kind, Place};
+    use tilesight_tile::LonLat;
+
+    use super::super::Format;
+    use super::*;
+    use crate::Dataset;
+
+    /// An image near Helsinki of which anything can be unknown.
+    fn image(id: i64) -> impl Strategy<Value = Image<'static>> {
+        let sequences = prop::sample::select(vec![None, Some("a"), Some("b"), Some("-c")]);
+        let kinds = prop::sample::select(vec![None, Some(Kind::Flat), Some(Kind::Pano)]);
+        let of_image = (0..1_000_i64, 0..360_000_u32, 0..3_i64, 0..300_u32);
+        (sequences, kinds, of_image).prop_map(move |(sequence_id, kind, of_image)| {
+            let (ms, thousandths, organization, place) = of_image;
+            Image {
+                captured_at_ms: (ms > 100).then_some(1_600_000_000_000 + ms),
+                compass_angle_deg: (thousandths > 40_000).then(|| f64::from(thousandths) / 1_000.0),
+                kind,
+                sequence_id,
+                organization_id: (organization > 0).then_some(organization << 60),
+                creator_id: (organization < 2).then_some(-organization),
+                ..Image::at(
+                    id,
+                    24.9 + f64::from(place % 17) / 100.0,
+                    60.1 + f64::from(place / 17) / 100.0,
+                )
+            }
+        })
+    }
+
+    fn images() -> impl Strategy<Value = Vec<Image<'static>>> {
+        (1..300_i64).prop_flat_map(|len| (1..=len).map(image).collect::<Vec<_>>())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn columns_at_once_are_those_of_values(images in images(), chunk_rows in 1..100_usize) {
+            let data = Dataset::from_images(images).unwrap();
+            let target = LonLat::new(24.95, 60.15).unwrap();
+            let nearest = Place::Nearest { target, k: 50, radius_m: None };
+            for (place, kind) in [
+                (Place::Everywhere, None),
+                (Place::Everywhere, Some(Kind::Pano)),
+                (nearest, None),
+                (Place::looking_at(target), None),
+            ] {
+                let filter = Filter { kind, ..Filter::default() };
+                let query = ImageQuery { place, filter, ..ImageQuery::default() };
+                let found = data.images(&query).unwrap();
+                let options = Options::new(Format::Arrow, &query.place);
+                let table = Table::<Image<'_>>::new(&options).unwrap();
+                for chunk in found.parts(chunk_rows) {
+                    let made = table.made_of(&chunk);
+                    for field in &table.fields {
+                        let slow = match field {
+                            Field::Geometry => geometries(made.rows()).unwrap(),
+                            Field::Column(column) => values(column, made.rows()),
+                        };
+                        prop_assert_eq!(&made.array(field).unwrap(), &slow);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ids_are_not_copied() {
+        let data = Dataset::from_images((1..=100).map(|id| Image::at(id, 24.9, 60.1))).unwrap();
+        let found = data.images(&ImageQuery::default()).unwrap();
+        let place = Place::Everywhere;
+        let options = Options::new(Format::Arrow, &place);
+        let table = Table::<Image<'_>>::new(&options).unwrap();
+        let address = |batch: RecordBatch| {
+            let id = batch.column_by_name("id").unwrap().to_data();
+            id.buffers()[0].as_ptr()
+        };
+        let part = found.parts(100).next().unwrap();
+        let addresses = [(); 2].map(|()| address(table.batch(&part).unwrap()));
+        assert_eq!(addresses[0], addresses[1], "both are the dataset's own");
+        assert_eq!(addresses[0], found.id_column().as_ptr().cast());
     }
 }

@@ -1,5 +1,6 @@
 //! Rows on all threads: chunks of them are transformed side by side and handed on in their order.
 
+use std::iter;
 use std::mem;
 
 use rayon::prelude::*;
@@ -7,24 +8,29 @@ use rayon::prelude::*;
 /// Chunks in work for each thread: enough that none waits long for the slowest.
 const CHUNKS_A_THREAD: usize = 4;
 
-/// Transforms chunks of `chunk_rows` rows in parallel and hands on what becomes of them, in order.
+/// Cuts rows into chunks of `chunk_rows`, the last of which may be shorter.
+pub(super) fn chunks_of<R>(
+    rows: impl Iterator<Item = R>,
+    chunk_rows: usize,
+) -> impl Iterator<Item = Vec<R>> {
+    let mut rows = rows.fuse();
+    let chunks = iter::repeat_with(move || rows.by_ref().take(chunk_rows).collect::<Vec<R>>());
+    chunks.take_while(|chunk| !chunk.is_empty())
+}
+
+/// Transforms chunks of rows in parallel and hands on what becomes of them, in order.
 ///
 /// While some chunks are transformed, this thread hands on those before them and gathers those
 /// after: three times [`CHUNKS_A_THREAD`] chunks a thread are in memory at most, however many rows
 /// there are. What a chunk holds does not depend on the threads.
-pub(super) fn in_order<R: Send + Sync, T: Send, E>(
-    rows: impl Iterator<Item = R>,
-    chunk_rows: usize,
-    transform: impl Fn(&[R]) -> T + Sync,
+pub(super) fn in_order<C: Send + Sync, T: Send, E>(
+    chunks: impl Iterator<Item = C>,
+    transform: impl Fn(&C) -> T + Sync,
     mut hand_on: impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut rows = rows.fuse();
+    let mut chunks = chunks.fuse();
     let chunks_at_once = rayon::current_num_threads() * CHUNKS_A_THREAD;
-    let mut gather = || -> Vec<Vec<R>> {
-        let chunk = |_| rows.by_ref().take(chunk_rows).collect::<Vec<R>>();
-        let chunks = (0..chunks_at_once).map(chunk);
-        chunks.take_while(|chunk| !chunk.is_empty()).collect()
-    };
+    let mut gather = || chunks.by_ref().take(chunks_at_once).collect::<Vec<C>>();
     let mut gathered = gather();
     if let [only] = &gathered[..] {
         return hand_on(transform(only));
@@ -38,9 +44,7 @@ pub(super) fn in_order<R: Send + Sync, T: Send, E>(
             let (transform, transformed) = (&transform, &mut transformed);
             scope.spawn(move |_| {
                 let chunks = current.par_iter();
-                chunks
-                    .map(|chunk| transform(chunk))
-                    .collect_into_vec(transformed);
+                chunks.map(transform).collect_into_vec(transformed);
             });
             outcome = before.into_iter().try_for_each(&mut hand_on);
             if outcome.is_ok() {
@@ -61,7 +65,8 @@ mod tests {
         #[test]
         fn chunks_come_in_order(len in 0..2_000_usize, chunk_rows in 1..50_usize) {
             let mut handed_on = Vec::new();
-            let outcome: Result<(), ()> = in_order(0..len, chunk_rows, <[usize]>::to_vec, |chunk| {
+            let chunks = chunks_of(0..len, chunk_rows);
+            let outcome: Result<(), ()> = in_order(chunks, Vec::clone, |chunk| {
                 handed_on.push(chunk);
                 Ok(())
             });
@@ -75,7 +80,7 @@ mod tests {
     fn nothing_is_gathered_after_a_failure() {
         let mut gathered = 0;
         let rows = (0..1_000_000).inspect(|_| gathered += 1);
-        let outcome = in_order(rows, 10, <[i32]>::len, |_| Err("full"));
+        let outcome = in_order(chunks_of(rows, 10), Vec::len, |_| Err("full"));
         assert_eq!(outcome, Err("full"));
         assert!(gathered < 1_000_000);
     }

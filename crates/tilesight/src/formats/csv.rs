@@ -58,8 +58,8 @@ fn push_value(out: &mut Vec<u8>, value: Value) {
     match value {
         Value::Null => {}
         Value::Id(id) => push_integer(out, id),
-        Value::Text(text) => push_text(out, text),
-        Value::Foreign(text) => push_guarded(out, text),
+        Value::Text(id) if is_id(id) => push_text(out, id),
+        Value::Text(text) | Value::Foreign(text) => push_guarded(out, text),
         Value::Time(ms) => push_time(out, ms),
         Value::Flag(flag) => out.extend_from_slice(if flag { b"true" } else { b"false" }),
         Value::Degrees(degrees) => push_degrees(out, degrees),
@@ -80,9 +80,16 @@ fn push_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// Tells whether a text has the letters of a sequence id alone, of which no formula that does harm
+/// can be made. Ids stay as they are, although one in 64 starts with a minus.
+fn is_id(text: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    text.bytes().all(is_letter)
+}
+
 /// Keeps a spreadsheet from running a text of unknown origin as a formula.
 fn push_guarded(out: &mut Vec<u8>, text: &str) {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         push_text(out, &format!("'{text}"));
     } else {
         push_text(out, text);
@@ -138,7 +145,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn formulas_are_guarded_in_foreign_text_alone() {
+    fn formulas_are_guarded_and_ids_stay_as_they_are() {
         let cell = |value| {
             let mut cell = Vec::new();
             push_value(&mut cell, value);
@@ -146,6 +153,22 @@ mod tests {
         };
         assert_eq!(cell(Value::Foreign("=1+1")), "'=1+1");
         assert_eq!(cell(Value::Foreign("object--bench")), "object--bench");
+        for formula in [
+            "=1+1",
+            "+1",
+            "-1+1",
+            "@SUM(1)",
+            "\t=1",
+            "=cmd|' /C calc'!A0",
+        ] {
+            assert_eq!(cell(Value::Foreign(formula)), format!("'{formula}"));
+            assert_eq!(cell(Value::Text(formula)), format!("'{formula}"));
+        }
+        assert_eq!(
+            cell(Value::Foreign("=HYPERLINK(\"a\",1)")),
+            "\"'=HYPERLINK(\"\"a\"\",1)\""
+        );
+        assert_eq!(cell(Value::Foreign("\r=1")), "\"'\r=1\"");
         assert_eq!(
             cell(Value::Text("-Rs2B5wtYcXv0Gp3kL1mN9q")),
             "-Rs2B5wtYcXv0Gp3kL1mN9q"

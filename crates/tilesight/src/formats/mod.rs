@@ -13,6 +13,8 @@
 //! ```
 
 #[cfg(feature = "arrow")]
+mod arrays;
+#[cfg(feature = "arrow")]
 mod arrow;
 mod chunks;
 mod csv;
@@ -44,6 +46,7 @@ use std::str::FromStr;
 use tilesight_query::{FeatureSelection, Image, MapFeature, Place, Selection, SequenceSelection};
 
 use crate::Dataset;
+use chunks::chunks_of;
 use fields::{Field, Layout};
 use record::{Context, Record, SequenceRecord};
 
@@ -322,12 +325,12 @@ pub trait Export {
 
 impl Export for Selection<'_> {
     fn write_with(&self, options: &Options<'_>, out: &mut dyn Write) -> io::Result<Written> {
-        write::<Image<'_>, _>(|| self.iter(), self.len(), options, out)
+        write::<Image<'_>, _>(|| self.parts(Image::CHUNK_ROWS), self.len(), options, out)
     }
 
     #[cfg(feature = "arrow")]
     fn batches<'s>(&'s self, options: &Options<'s>) -> io::Result<Batches<'s>> {
-        Batches::new::<Image<'s>>(self.iter(), options)
+        Batches::new::<Image<'s>>(self.parts(Image::CHUNK_ROWS), options)
     }
 }
 
@@ -335,32 +338,37 @@ impl Export for SequenceSelection<'_> {
     fn write_with(&self, options: &Options<'_>, out: &mut dyn Write) -> io::Result<Written> {
         #[cfg(feature = "parquet")]
         if options.format == Format::Parquet && !options.context().has_distance {
-            let tracks = spatial::in_spatial_order(self);
-            return geoparquet::write::<SequenceRecord<'_>>(tracks.into_iter(), options, out);
+            let tracks = spatial::in_spatial_order(self).into_iter();
+            let chunks = chunks_of(tracks, SequenceRecord::CHUNK_ROWS);
+            return geoparquet::write::<SequenceRecord<'_>>(chunks, options, out);
         }
-        write::<SequenceRecord<'_>, _>(|| self.tracks(), self.len(), options, out)
+        let chunks = || chunks_of(self.tracks(), SequenceRecord::CHUNK_ROWS);
+        write::<SequenceRecord<'_>, _>(chunks, self.len(), options, out)
     }
 
     #[cfg(feature = "arrow")]
     fn batches<'s>(&'s self, options: &Options<'s>) -> io::Result<Batches<'s>> {
-        Batches::new::<SequenceRecord<'s>>(self.tracks(), options)
+        let chunks = chunks_of(self.tracks(), SequenceRecord::CHUNK_ROWS);
+        Batches::new::<SequenceRecord<'s>>(chunks, options)
     }
 }
 
 impl Export for FeatureSelection<'_> {
     fn write_with(&self, options: &Options<'_>, out: &mut dyn Write) -> io::Result<Written> {
-        write::<MapFeature<'_>, _>(|| self.iter(), self.len(), options, out)
+        let chunks = || chunks_of(self.iter(), MapFeature::CHUNK_ROWS);
+        write::<MapFeature<'_>, _>(chunks, self.len(), options, out)
     }
 
     #[cfg(feature = "arrow")]
     fn batches<'s>(&'s self, options: &Options<'s>) -> io::Result<Batches<'s>> {
-        Batches::new::<MapFeature<'s>>(self.iter(), options)
+        let chunks = chunks_of(self.iter(), MapFeature::CHUNK_ROWS);
+        Batches::new::<MapFeature<'s>>(chunks, options)
     }
 }
 
-/// Writes rows, which `rows` gives from the first on each time it is called.
-fn write<R: Record, I: Iterator<Item = R::Raw>>(
-    rows: impl Fn() -> I,
+/// Writes rows, which `chunks` gives from the first on each time it is called.
+fn write<R: Record, I: Iterator<Item = R::Chunk>>(
+    chunks: impl Fn() -> I,
     len: usize,
     options: &Options<'_>,
     out: &mut dyn Write,
@@ -369,8 +377,8 @@ fn write<R: Record, I: Iterator<Item = R::Raw>>(
     let fields = |layout| options.fields::<R>(layout);
     let features = || Ok::<_, io::Error>(geojson::Features::new(fields(Layout::Properties)?));
     match options.format {
-        Format::GeoJson => text::write(&geojson::Collection(features()?), rows(), context, out),
-        Format::GeoJsonSeq => text::write(&geojson::Lines(features()?), rows(), context, out),
+        Format::GeoJson => text::write(&geojson::Collection(features()?), chunks(), context, out),
+        Format::GeoJsonSeq => text::write(&geojson::Lines(features()?), chunks(), context, out),
         Format::Csv => {
             let layout = if options.wkt {
                 Layout::CellsWithGeometry
@@ -378,20 +386,20 @@ fn write<R: Record, I: Iterator<Item = R::Raw>>(
                 Layout::Cells
             };
             let fields = fields(layout)?;
-            text::write(&csv::Csv { fields }, rows(), context, out)
+            text::write(&csv::Csv { fields }, chunks(), context, out)
         }
         #[cfg(feature = "arrow")]
-        Format::Arrow => arrow::write::<R>(rows(), options, out),
+        Format::Arrow => arrow::write::<R>(chunks(), options, out),
         #[cfg(feature = "parquet")]
-        Format::Parquet => geoparquet::write::<R>(rows(), options, out),
-        Format::Ids => text::write::<R, _>(&ids::Ids, rows(), context, out),
+        Format::Parquet => geoparquet::write::<R>(chunks(), options, out),
+        Format::Ids => text::write::<R, _>(&ids::Ids, chunks(), context, out),
         Format::Table { max_rows } => {
             let fields = fields(Layout::NoGeometry)?;
             let size = table::Size {
                 rows: len,
                 max_rows,
             };
-            table::write(&fields, rows, size, context, out)
+            table::write(&fields, chunks, size, context, out)
         }
     }
 }
@@ -475,6 +483,40 @@ mod tests {
         assert!(known["properties"]["distance_m"].as_f64().unwrap() < 0.01);
         let unknown = collection["features"][1]["properties"].as_object().unwrap();
         assert_eq!(unknown.values().filter(|value| value.is_null()).count(), 6);
+    }
+
+    /// Every number as a double, which is all that JavaScript has.
+    fn through_javascript(value: Value) -> Value {
+        match value {
+            Value::Number(number) => json!(number.as_f64().unwrap()),
+            Value::Array(items) => items.into_iter().map(through_javascript).collect(),
+            Value::Object(members) => {
+                let members = members.into_iter();
+                Value::Object(
+                    members
+                        .map(|(name, value)| (name, through_javascript(value)))
+                        .collect(),
+                )
+            }
+            other => other,
+        }
+    }
+
+    #[test]
+    fn javascript_loses_no_id() {
+        let text = images(Format::GeoJson, &near());
+        let collection = through_javascript(serde_json::from_str(&text).unwrap());
+        let read: Value = serde_json::from_str(&collection.to_string()).unwrap();
+        let property = |row: usize, name: &str| {
+            let id = &read["features"][row]["properties"][name];
+            id.as_str().map(|id| id.parse::<i64>().unwrap())
+        };
+        let data = sample();
+        let expected = [i64::MAX, -2].map(|id| data.image(id).unwrap().unwrap());
+        for (row, image) in expected.into_iter().enumerate() {
+            assert_eq!(property(row, "id"), Some(image.id));
+            assert_eq!(property(row, "organization_id"), image.organization_id);
+        }
     }
 
     #[test]

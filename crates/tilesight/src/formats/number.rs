@@ -43,38 +43,32 @@ pub(super) fn push_time(out: &mut Vec<u8>, ms: i64) {
         return push_integer(out, ms);
     }
     let (year, month, day) = civil_date(ms / DAY_MS);
-    let of_day = ms % DAY_MS;
-    let mut text = *b"0000-00-00T00:00:00.000Z";
-    for (end, width, number) in [
-        (4, 4, year),
-        (7, 2, month),
-        (10, 2, day),
-        (13, 2, of_day / 3_600_000),
-        (16, 2, of_day / 60_000 % 60),
-        (19, 2, of_day / 1_000 % 60),
-        (23, 3, of_day % 1_000),
-    ] {
-        set_digits(&mut text[end - width..end], number);
-    }
-    out.extend_from_slice(&text);
+    let of_day = (ms % DAY_MS) as u32;
+    let seconds = of_day / 1_000;
+    let ([y0, y1], [y2, y3]) = (two_digits(year / 100), two_digits(year % 100));
+    let ([m0, m1], [d0, d1]) = (two_digits(month), two_digits(day));
+    let ([h0, h1], [n0, n1]) = (two_digits(seconds / 3_600), two_digits(seconds / 60 % 60));
+    let ([s0, s1], [f1, f2]) = (two_digits(seconds % 60), two_digits(of_day % 100));
+    let f0 = b'0' + (of_day / 100 % 10) as u8;
+    out.extend_from_slice(&[
+        y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1, b'.',
+        f0, f1, f2, b'Z',
+    ]);
 }
 
-/// Sets the last digits of a number that is not negative, as many as there is room for.
-fn set_digits(digits: &mut [u8], mut number: i64) {
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
+/// The digits of a number below 100.
+fn two_digits(number: u32) -> [u8; 2] {
+    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
 }
 
 /// Year, month and day of a day counted from 1970-01-01, not before it.
 ///
 /// Counts in eras of 400 years that begin on 1 March, so that leap days come last:
 /// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
-fn civil_date(day: i64) -> (i64, i64, i64) {
-    const DAYS_FROM_0000_03_01_TO_1970: i64 = 719_468;
-    const DAYS_AN_ERA: i64 = 146_097;
-    let day = day + DAYS_FROM_0000_03_01_TO_1970;
+fn civil_date(day: i64) -> (u32, u32, u32) {
+    const DAYS_FROM_0000_03_01_TO_1970: u32 = 719_468;
+    const DAYS_AN_ERA: u32 = 146_097;
+    let day = day as u32 + DAYS_FROM_0000_03_01_TO_1970;
     let (era, of_era) = (day / DAYS_AN_ERA, day % DAYS_AN_ERA);
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year + year / 4 - year / 100);
@@ -85,7 +79,7 @@ fn civil_date(day: i64) -> (i64, i64, i64) {
     } else {
         month_from_march - 9
     };
-    let year = year + era * 400 + i64::from(month <= 2);
+    let year = year + era * 400 + u32::from(month <= 2);
     (year, month, day_of_month)
 }
 
@@ -103,20 +97,19 @@ fn push_decimal(out: &mut Vec<u8>, number: f64, decimals: usize) {
     }
     let scaled = scaled.abs();
     push_integer(out, scaled / scale);
-    push_fraction(out, scaled % scale, decimals);
+    match scaled % scale {
+        0 => {}
+        fraction => push_fraction(out, scale + fraction),
+    }
 }
 
-fn push_fraction(out: &mut Vec<u8>, fraction: i64, decimals: usize) {
-    if fraction == 0 {
-        return;
-    }
+/// Appends the decimals that follow the first digit of a number, which stands for the point, without
+/// the zeros at their end.
+fn push_fraction(out: &mut Vec<u8>, one_and_decimals: i64) {
+    let mut buffer = itoa::Buffer::new();
+    let digits = &buffer.format(one_and_decimals)[1..];
     out.push(b'.');
-    let start = out.len();
-    out.resize(start + decimals, b'0');
-    set_digits(&mut out[start..], fraction);
-    while out.last() == Some(&b'0') {
-        out.pop();
-    }
+    out.extend_from_slice(digits.trim_end_matches('0').as_bytes());
 }
 
 #[cfg(test)]

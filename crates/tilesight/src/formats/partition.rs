@@ -4,14 +4,15 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tilesight_query::{Filter, Image, ImageQuery, NotHeld, Place};
+use tilesight_query::{Filter, Image, ImageQuery, NotHeld, Place, Selection};
 use tilesight_tile::{Bbox, GridPoint, TileId};
 
+use super::record::Record;
 use super::{Format, Options, Rows, Written, check_fields, geoparquet};
 use crate::{Dataset, Error};
 
-/// Most rows of a file: 32 row groups. More would keep those who read files side by side waiting.
-const MAX_PART_ROWS: usize = 32 << 17;
+/// Most chunks of a file: 32 row groups. More would keep those who read files side by side waiting.
+const MAX_PART_CHUNKS: usize = 32 * geoparquet::CHUNKS_A_GROUP;
 
 /// How images are partitioned.
 #[derive(Debug, Clone, Default)]
@@ -98,11 +99,12 @@ impl Partitions {
             let name = format!("z={}/tile={}-{}", tile.z(), tile.x(), tile.y());
             let folder = folder.join(name);
             fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, error))?;
-            let (mut images, files) = (found.iter(), found.len().div_ceil(MAX_PART_ROWS));
+            let files = found.len().div_ceil(MAX_PART_CHUNKS * Image::CHUNK_ROWS);
+            let mut chunks = found.parts(Image::CHUNK_ROWS);
             for part in 0..files {
                 let path = folder.join(format!("part-{part}.parquet"));
-                let images = images.by_ref().take(MAX_PART_ROWS);
-                let written = self.write_part(data, images, &path);
+                let chunks = chunks.by_ref().take(MAX_PART_CHUNKS);
+                let written = self.write_part(data, chunks, &path);
                 done.written
                     .add(written.map_err(|error| cannot_write(&path, error))?);
                 on_progress(PartitionProgress {
@@ -172,7 +174,7 @@ impl Partitions {
     fn write_part<'a>(
         &self,
         data: &Dataset,
-        images: impl Iterator<Item = Image<'a>>,
+        chunks: impl Iterator<Item = Selection<'a>>,
         path: &Path,
     ) -> io::Result<Written> {
         let options = Options {
@@ -181,7 +183,7 @@ impl Partitions {
             ..Options::new(Format::Parquet, &Place::Everywhere)
         };
         let mut file = File::create_new(path)?;
-        let written = geoparquet::write::<Image<'_>>(images, &options, &mut file)?;
+        let written = geoparquet::write::<Image<'_>>(chunks, &options, &mut file)?;
         file.sync_all()?;
         Ok(written)
     }

@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 
-use tilesight_query::{FeatureKind, Image, Kind, MapFeature, Place, Sequence, Track};
+#[cfg(feature = "arrow")]
+use arrow_array::ArrayRef;
+use tilesight_query::{FeatureKind, Image, Kind, MapFeature, Place, Selection, Sequence, Track};
 use tilesight_tile::LonLat;
 
-use super::gaps;
+#[cfg(feature = "arrow")]
+use super::arrays;
+use super::{Written, gaps};
 use crate::Dataset;
 
 /// Points that are transformed at once.
@@ -158,8 +162,8 @@ pub(super) enum Geometry {
 
 /// A row of an answer.
 pub(super) trait Record: Sized {
-    /// What a selection gives for a row.
-    type Raw: Send + Sync;
+    /// Rows that lie side by side in an answer.
+    type Chunk: Send + Sync;
 
     /// What the rows are, as `images`.
     const NOUN: &'static str;
@@ -167,11 +171,26 @@ pub(super) trait Record: Sized {
     /// Whether every row is a point, with a longitude and a latitude.
     const IS_POINT: bool;
 
-    /// Rows that are transformed at once: some 100 kB of text or columns.
+    /// Rows of a chunk, which are transformed at once: some megabytes of text or columns.
     const CHUNK_ROWS: usize;
 
-    /// Makes the row out of what the selection gives.
-    fn new(raw: &Self::Raw, context: &Context<'_>) -> Self;
+    /// The rows of a chunk.
+    fn rows(chunk: &Self::Chunk, context: &Context<'_>) -> impl Iterator<Item = Self>;
+
+    /// What there is to say of a chunk when it was written.
+    fn written(chunk: &Self::Chunk) -> Written;
+
+    /// Longitudes and latitudes of a chunk, where every row is a point.
+    #[cfg(feature = "arrow")]
+    fn positions(_chunk: &Self::Chunk) -> Option<(Vec<f64>, Vec<f64>)> {
+        None
+    }
+
+    /// A column of a chunk by its name, where it can be made at once, instead of value by value.
+    #[cfg(feature = "arrow")]
+    fn array(_chunk: &Self::Chunk, _name: &str) -> Option<ArrayRef> {
+        None
+    }
 
     /// The columns of an answer, longitude and latitude first where there are such.
     fn columns(context: &Context<'_>) -> Vec<Column<Self>>;
@@ -186,13 +205,30 @@ pub(super) trait Record: Sized {
 }
 
 impl<'a> Record for Image<'a> {
-    type Raw = Image<'a>;
+    type Chunk = Selection<'a>;
     const NOUN: &'static str = "images";
     const IS_POINT: bool = true;
     const CHUNK_ROWS: usize = POINTS_A_CHUNK;
 
-    fn new(raw: &Self::Raw, _: &Context<'_>) -> Self {
-        *raw
+    fn rows(chunk: &Self::Chunk, _: &Context<'_>) -> impl Iterator<Item = Self> {
+        chunk.iter()
+    }
+
+    fn written(chunk: &Self::Chunk) -> Written {
+        Written {
+            rows: chunk.len() as u64,
+            inexact_ids: chunk.inexact_ids() as u64,
+        }
+    }
+
+    #[cfg(feature = "arrow")]
+    fn positions(chunk: &Self::Chunk) -> Option<(Vec<f64>, Vec<f64>)> {
+        Some(chunk.lon_lat_columns())
+    }
+
+    #[cfg(feature = "arrow")]
+    fn array(chunk: &Self::Chunk, name: &str) -> Option<ArrayRef> {
+        arrays::of_images(chunk, name)
     }
 
     fn columns(context: &Context<'_>) -> Vec<Column<Self>> {
@@ -249,13 +285,21 @@ impl<'a> Record for Image<'a> {
 }
 
 impl<'a> Record for MapFeature<'a> {
-    type Raw = MapFeature<'a>;
+    type Chunk = Vec<MapFeature<'a>>;
     const NOUN: &'static str = "features";
     const IS_POINT: bool = true;
     const CHUNK_ROWS: usize = POINTS_A_CHUNK;
 
-    fn new(raw: &Self::Raw, _: &Context<'_>) -> Self {
-        *raw
+    fn rows(chunk: &Self::Chunk, _: &Context<'_>) -> impl Iterator<Item = Self> {
+        chunk.iter().copied()
+    }
+
+    fn written(chunk: &Self::Chunk) -> Written {
+        let mut written = Written::default();
+        for feature in chunk {
+            written.add(Written::one(feature));
+        }
+        written
     }
 
     fn columns(context: &Context<'_>) -> Vec<Column<Self>> {
@@ -312,12 +356,7 @@ pub(super) struct SequenceRecord<'a> {
     tiles_missing: Option<u32>,
 }
 
-impl<'a> Record for SequenceRecord<'a> {
-    type Raw = Track<'a>;
-    const NOUN: &'static str = "sequences";
-    const IS_POINT: bool = false;
-    const CHUNK_ROWS: usize = LINES_A_CHUNK;
-
+impl<'a> SequenceRecord<'a> {
     fn new(track: &Track<'a>, context: &Context<'_>) -> Self {
         let parts = track.line().map(|part| part.map(degrees).collect());
         let parts: Vec<Vec<[f64; 2]>> = parts.collect();
@@ -326,6 +365,24 @@ impl<'a> Record for SequenceRecord<'a> {
             line_parts: parts.len() as u32,
             tiles_missing: context.data.map(|data| gaps::tiles_missing(&parts, data)),
             geometry: geometry(parts, || places_of(track)),
+        }
+    }
+}
+
+impl<'a> Record for SequenceRecord<'a> {
+    type Chunk = Vec<Track<'a>>;
+    const NOUN: &'static str = "sequences";
+    const IS_POINT: bool = false;
+    const CHUNK_ROWS: usize = LINES_A_CHUNK;
+
+    fn rows(chunk: &Self::Chunk, context: &Context<'_>) -> impl Iterator<Item = Self> {
+        chunk.iter().map(|track| Self::new(track, context))
+    }
+
+    fn written(chunk: &Self::Chunk) -> Written {
+        Written {
+            rows: chunk.len() as u64,
+            inexact_ids: 0,
         }
     }
 

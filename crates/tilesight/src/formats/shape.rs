@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use tilesight_query::{Image, Kind, SequenceSelection, Track};
 
 use super::Written;
-use super::chunks::in_order;
+use super::chunks::{chunks_of, in_order};
 use super::geojson::{push_array, push_positions, push_quoted, push_text};
 use super::number::{push_degrees, push_integer, push_shortest, push_time};
 
@@ -73,8 +73,9 @@ impl SequenceShape {
         };
         out.write_all(head.as_bytes())?;
         let mut written = Written::default();
-        let transform = |tracks: &[Track<'_>]| (self.text(tracks, separator), tracks.len());
-        in_order(found.tracks(), CHUNK_ROWS, transform, |(text, rows)| {
+        let transform = |tracks: &Vec<Track<'_>>| (self.text(tracks, separator), tracks.len());
+        let chunks = chunks_of(found.tracks(), CHUNK_ROWS);
+        in_order(chunks, transform, |(text, rows)| {
             let skipped = if written.rows == 0 {
                 separator.len()
             } else {

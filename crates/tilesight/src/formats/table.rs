@@ -20,16 +20,20 @@ const GAP: &str = "  ";
 
 /// Writes the first rows of an answer in aligned columns under a header, and how many there are.
 ///
-/// `rows` gives the rows from the first on; it is asked twice, once for the widths and once for
+/// `chunks` gives the rows from the first on; it is asked twice, once for the widths and once for
 /// what is written, so that none is kept.
-pub(super) fn write<R: Record, I: Iterator<Item = R::Raw>>(
+pub(super) fn write<R: Record, I: Iterator<Item = R::Chunk>>(
     fields: &[Field<R>],
-    rows: impl Fn() -> I,
+    chunks: impl Fn() -> I,
     size: Size,
     context: &Context<'_>,
     out: &mut dyn Write,
 ) -> io::Result<Written> {
-    let shown = || rows().take(size.max_rows).map(|raw| R::new(&raw, context));
+    let first = |chunk: R::Chunk| -> Vec<R> {
+        let rows = R::rows(&chunk, context);
+        rows.take(size.max_rows).collect()
+    };
+    let shown = || chunks().flat_map(first).take(size.max_rows);
     let header = || fields.iter().map(name).map(str::to_owned);
     let mut widths: Vec<usize> = header().map(|name| name.len()).collect();
     for row in shown() {

@@ -1,6 +1,7 @@
 //! What the formats that are text have in common: rows are written on all threads.
 
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
 
 use super::Written;
 use super::chunks::in_order;
@@ -28,37 +29,42 @@ pub(super) trait TextFormat<R>: Sync {
 /// Writes the rows of an answer.
 pub(super) fn write<R: Record, F: TextFormat<R>>(
     format: &F,
-    rows: impl Iterator<Item = R::Raw>,
+    chunks: impl Iterator<Item = R::Chunk>,
     context: &Context<'_>,
     out: &mut dyn Write,
 ) -> io::Result<Written> {
     out.write_all(&format.head())?;
     let mut written = Written::default();
-    let transform = |rows: &[R::Raw]| text::<R, F>(format, rows, context);
-    in_order(rows, R::CHUNK_ROWS, transform, |(text, of_chunk)| {
+    // Buffers that were handed on are filled again: the system must clear the pages of new ones.
+    let buffers = Mutex::new(Vec::new());
+    let with_buffers = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
+    let transform = |chunk: &R::Chunk| {
+        let mut text = with_buffers().pop().unwrap_or_default();
+        push_rows(&mut text, format, chunk, context);
+        (text, R::written(chunk))
+    };
+    in_order(chunks, transform, |(mut text, of_chunk)| {
         let is_first = written.rows == 0;
-        let text = &text[if is_first { F::SEPARATOR.len() } else { 0 }..];
         written.add(of_chunk);
-        out.write_all(text)
+        out.write_all(&text[if is_first { F::SEPARATOR.len() } else { 0 }..])?;
+        text.clear();
+        with_buffers().push(text);
+        Ok::<_, io::Error>(())
     })?;
     out.write_all(format.tail())?;
     out.flush()?;
     Ok(written)
 }
 
-/// Rows as text, each after a separator.
-fn text<R: Record, F: TextFormat<R>>(
+/// Appends rows, each after a separator.
+fn push_rows<R: Record, F: TextFormat<R>>(
+    out: &mut Vec<u8>,
     format: &F,
-    rows: &[R::Raw],
+    chunk: &R::Chunk,
     context: &Context<'_>,
-) -> (Vec<u8>, Written) {
-    let mut text = Vec::new();
-    let mut written = Written::default();
-    for raw in rows {
-        let row = R::new(raw, context);
-        text.extend_from_slice(F::SEPARATOR);
-        format.push(&mut text, &row);
-        written.add(Written::one(&row));
-    }
-    (text, written)
+) {
+    R::rows(chunk, context).for_each(|row| {
+        out.extend_from_slice(F::SEPARATOR);
+        format.push(out, &row);
+    });
 }

@@ -2,6 +2,9 @@
 
 use super::record::Geometry;
 
+/// Bytes of a point.
+pub(super) const POINT_BYTES: usize = 21;
+
 const LITTLE_ENDIAN: u8 = 1;
 const POINT: u32 = 1;
 const LINE_STRING: u32 = 2;
@@ -30,6 +33,16 @@ pub(super) fn push_wkb(out: &mut Vec<u8>, geometry: &Geometry) {
     }
 }
 
+/// A point.
+pub(super) fn point([lon, lat]: [f64; 2]) -> [u8; POINT_BYTES] {
+    let mut bytes = [0; POINT_BYTES];
+    bytes[0] = LITTLE_ENDIAN;
+    bytes[1..5].copy_from_slice(&POINT.to_le_bytes());
+    bytes[5..13].copy_from_slice(&lon.to_le_bytes());
+    bytes[13..].copy_from_slice(&lat.to_le_bytes());
+    bytes
+}
+
 fn push_head(out: &mut Vec<u8>, kind: u32) {
     out.push(LITTLE_ENDIAN);
     out.extend_from_slice(&kind.to_le_bytes());
@@ -41,8 +54,7 @@ fn push_count(out: &mut Vec<u8>, count: usize) {
 }
 
 fn push_point(out: &mut Vec<u8>, position: [f64; 2]) {
-    push_head(out, POINT);
-    push_position(out, position);
+    out.extend_from_slice(&point(position));
 }
 
 fn push_line(out: &mut Vec<u8>, positions: &[[f64; 2]]) {
