@@ -112,7 +112,7 @@ impl<'a> Selection<'a> {
             .fold(0, |count, row| count + usize::from(is_inexact(row)))
     }
 
-    fn shared<T: Copy>(&self, column: &Column<T>) -> Shared<T> {
+    fn shared<T: Copy + Default>(&self, column: &Column<T>) -> Shared<T> {
         if let Answer::Rows(rows) = &self.answer
             && let [Run::Range { first, beyond }] = *rows.runs()
         {

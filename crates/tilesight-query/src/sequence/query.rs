@@ -174,14 +174,15 @@ impl Search<'_> {
     fn prefetch(&self, level: usize, group: usize, entered: u64) -> Result<(), Error> {
         let nodes = || bits(entered).map(|i| group * FANOUT + i);
         if level > 0 {
-            nodes().for_each(|node| self.sequences.tree.prefetch_group(level - 1, node));
+            for node in nodes() {
+                self.sequences.tree.prefetch_group(level - 1, node);
+            }
             return Ok(());
         }
         for node in nodes() {
-            let sequence = self.sequences.at(node..node + 1)?;
-            sequence
-                .iter()
-                .for_each(|&sequence| self.sequences.prefetch(sequence));
+            for &sequence in self.sequences.at(node..node + 1)? {
+                self.sequences.prefetch(sequence);
+            }
         }
         for node in nodes() {
             for &sequence in self.sequences.at(node..node + 1)? {
