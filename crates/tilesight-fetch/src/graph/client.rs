@@ -237,7 +237,11 @@ impl Graph {
         ids.iter().map(|id| read(id).transpose()).collect()
     }
 
-    pub(super) async fn entity<T: DeserializeOwned>(&self, id: Id, fields: &str) -> Result<T, Error> {
+    pub(super) async fn entity<T: DeserializeOwned>(
+        &self,
+        id: Id,
+        fields: &str,
+    ) -> Result<T, Error> {
         let entity: Value = self.ask(&format!("/{id}"), &[("fields", fields)]).await?;
         from_value(id, &entity)
     }

@@ -184,7 +184,9 @@ fn push_csv_row(out: &mut Vec<u8>, row: &Feature, names: &[&str], has_points: bo
         let [lon, lat] = row.point().map_or([None; 2], |position| position.map(Some));
         for degrees in [lon, lat] {
             out.push(b',');
-            degrees.into_iter().for_each(|degrees| push_degrees(out, degrees));
+            degrees
+                .into_iter()
+                .for_each(|degrees| push_degrees(out, degrees));
         }
     }
     out.push(b'\n');
@@ -195,7 +197,10 @@ fn names(rows: &[Feature]) -> Vec<&str> {
     let mut names = vec![ID];
     let mut seen = HashSet::from([ID]);
     let all = rows.iter().flat_map(|row| &row.properties).flatten();
-    names.extend(all.map(|(name, _)| name.as_str()).filter(|name| seen.insert(name)));
+    names.extend(
+        all.map(|(name, _)| name.as_str())
+            .filter(|&name| seen.insert(name)),
+    );
     names
 }
 

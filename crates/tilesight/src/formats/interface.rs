@@ -116,10 +116,7 @@ fn push_point(out: &mut Vec<u8>, position: [f64; 2]) {
 fn push_kind(out: &mut Vec<u8>, kind: Option<Kind>) {
     push(out, ",\"is_pano\":");
     push_known(out, kind, |out, kind| {
-        push(
-            out,
-            if kind == Kind::Pano { "true" } else { "false" },
-        );
+        push(out, if kind == Kind::Pano { "true" } else { "false" });
     });
 }
 

@@ -78,11 +78,7 @@ const BBOX: &str =
     "a box, as {\"west\": 24.92, \"south\": 60.16, \"east\": 24.95, \"north\": 60.18}";
 
 /// An argument that was refused.
-pub(super) fn wrong(
-    name: &'static str,
-    value: impl ToString,
-    expected: &'static str,
-) -> Error {
+pub(super) fn wrong(name: &'static str, value: impl ToString, expected: &'static str) -> Error {
     Error::Argument {
         name,
         value: value.to_string(),
@@ -188,7 +184,9 @@ pub(super) fn number(value: &Value) -> Option<f64> {
 }
 
 /// One, or a list of at least one: a list of none would ask for nothing.
-pub(super) fn one_or_more<T>(read: impl Fn(&Value) -> Option<T>) -> impl Fn(&Value) -> Option<Vec<T>> {
+pub(super) fn one_or_more<T>(
+    read: impl Fn(&Value) -> Option<T>,
+) -> impl Fn(&Value) -> Option<Vec<T>> {
     move |value| match value {
         Value::Array(values) if values.is_empty() => None,
         Value::Array(values) => values.iter().map(&read).collect(),

@@ -78,7 +78,10 @@ fn detection(mut detection: Entity) -> Result<Value, Error> {
 fn pixel_geometry(detection: &Entity, outline: &Value) -> Result<Value, Error> {
     let rings = decode_rings(outline.as_str().unwrap_or_default());
     let rings = rings.map_err(|reason| graph::Error::Outline {
-        id: Id(detection.get("id").and_then(arguments::id).unwrap_or_default()),
+        id: Id(detection
+            .get("id")
+            .and_then(arguments::id)
+            .unwrap_or_default()),
         reason,
     })?;
     let mut polygons: Vec<Vec<Ring>> = Vec::new();
@@ -114,17 +117,30 @@ fn collection(features: Vec<Value>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use tilesight_mvt::writer::{LayerWriter, TileWriter};
+
     use super::*;
 
     #[test]
-    fn shells_begin_polygons_and_holes_belong_to_them() {
-        let square = |at: f64, side: f64| {
-            vec![[at, at], [at + side, at], [at + side, at + side], [at, at + side]]
-        };
-        let mut hole = square(0.25, 0.25);
-        hole.reverse();
-        assert_eq!(doubled_area(&square(0.0, 0.5)), 0.5);
-        assert_eq!(doubled_area(&hole), -0.125);
+    fn an_outline_of_two_shells_and_a_hole_is_a_multi_polygon() {
+        let shell = [(0, 0), (4096, 0), (4096, 4096), (0, 4096)];
+        let hole = [(1024, 1024), (1024, 2048), (2048, 1024)];
+        let mut layer = LayerWriter::new("mpy-or");
+        layer.polygon(&[&shell[..], &hole], &[]);
+        layer.polygon(&[&shell[..]], &[]);
+        let mut tile = TileWriter::new();
+        tile.push(layer);
+        let outline = Value::from(STANDARD.encode(tile.finish()));
+        let found = pixel_geometry(&Entity::new(), &outline).unwrap();
+        let shell = json!([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]);
+        let hole = json!([[0.25, 0.25], [0.25, 0.5], [0.5, 0.25], [0.25, 0.25]]);
+        let expected = json!([[shell, hole], [shell]]);
+        assert_eq!(
+            found,
+            json!({"type": "MultiPolygon", "coordinates": expected})
+        );
     }
 
     #[test]

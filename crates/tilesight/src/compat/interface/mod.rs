@@ -376,10 +376,7 @@ impl Interface {
     /// [`Error::Argument`] when `key` is no id or a field is no name, [`Error::Graph`] when there
     /// is no such feature or the service did not answer, [`Error::NoToken`] when no token is set.
     pub fn feature_from_key(&self, key: &str, fields: &[&str]) -> Result<String, Error> {
-        let (id, fields) = (
-            graph::id("key", key)?,
-            graph::fields_with_geometry(fields)?,
-        );
+        let (id, fields) = (graph::id("key", key)?, graph::fields_with_geometry(fields)?);
         let graph = self.service.graph()?;
         let entity = graph::ask(&graph, async |graph| graph.feature_json(id, &fields).await)?;
         Ok(graph::entity(entity))
@@ -391,10 +388,7 @@ impl Interface {
     ///
     /// As there.
     pub fn image_from_key(&self, key: &str, fields: &[&str]) -> Result<String, Error> {
-        let (id, fields) = (
-            graph::id("key", key)?,
-            graph::fields_with_geometry(fields)?,
-        );
+        let (id, fields) = (graph::id("key", key)?, graph::fields_with_geometry(fields)?);
         let graph = self.service.graph()?;
         let entity = graph::ask(&graph, async |graph| graph.image_json(id, &fields).await)?;
         Ok(graph::entity(entity))
@@ -506,15 +500,18 @@ impl Interface {
         let place = |radius_m| Place::Near { target, radius_m };
         // Fails where the tile itself is not held.
         let here = self.image_query(place(0.0), Filter::default());
-        held.data().count_images(&here).map_err(crate::Error::from)?;
+        held.data()
+            .count_images(&here)
+            .map_err(crate::Error::from)?;
         let around = ImageQuery {
             allow_partial: true,
             ..self.image_query(place(TILE_DIAGONAL_M), filter)
         };
         let found = held.data().images(&around).map_err(crate::Error::from)?;
-        let in_tile = found.iter().zip(found.positions()).filter(|(_, point)| {
-            tiles.contains(TileId::containing(tiles.z(), *point))
-        });
+        let in_tile = found
+            .iter()
+            .zip(found.positions())
+            .filter(|(_, point)| tiles.contains(TileId::containing(tiles.z(), *point)));
         let rows: Vec<Image<'_>> = in_tile.map(|(image, _)| image).collect();
         Ok(shapes::images(rows.into_iter()))
     }

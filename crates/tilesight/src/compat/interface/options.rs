@@ -85,8 +85,8 @@ impl Options {
     }
 
     fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
-        let variable = |name| variable(name).filter(|text| !text.is_empty());
-        let origin = |name| {
+        let variable = |name: &str| variable(name).filter(|text| !text.is_empty());
+        let origin = |name: &'static str| {
             let parsed = variable(name).map(|text| text.parse::<Origin>());
             parsed.transpose().map_err(of_variable(name))
         };
@@ -94,7 +94,9 @@ impl Options {
         options.store = match variable(STORE_VARIABLE) {
             Some(text) if text == OFF => None,
             Some(path) => Some(path.into()),
-            None => cache_folder(variable).map(|folder| folder.join("tilesight/interface.mbtiles")),
+            None => {
+                cache_folder(&variable).map(|folder| folder.join("tilesight/interface.mbtiles"))
+            }
         };
         let token = variable(TOKEN_VARIABLE).map(|text| Token::new(&text));
         options.token = token.transpose()?;

@@ -71,7 +71,10 @@ impl Default for SaveOptions {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn save_locally(geojson_data: &str, options: &SaveOptions) -> Result<PathBuf, Error> {
-    let extension = options.extension.trim_start_matches('.').to_ascii_lowercase();
+    let extension = options
+        .extension
+        .trim_start_matches('.')
+        .to_ascii_lowercase();
     let format = format_of(&extension)?;
     let name = match &options.file_name {
         Some(name) => checked(name)?.to_owned(),

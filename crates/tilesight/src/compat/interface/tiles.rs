@@ -14,9 +14,9 @@ use tilesight_fetch::{FetchError, Fetcher, Tileset};
 use tilesight_store::{Ledger, Mbtiles, Metadata, StoredTile, TileStore};
 use tilesight_tile::{TileId, TileRows};
 
-use super::{Error, Options};
 use super::needed::Needed;
 use super::service::{Service, lock};
+use super::{Error, Options};
 use crate::Dataset;
 
 /// Most datasets that are kept: each question looks through them.
@@ -176,7 +176,7 @@ impl Tiles {
             if !self.lacks(needed, &*self.open(asked)?, service)? {
                 return Ok(());
             }
-            match self.fetch_once(needed, &*service.fetcher()?) {
+            match self.fetch_once(needed, &service.fetcher()?) {
                 Err(FetchError::Store(tilesight_store::Error::Held { .. }))
                     if begun.elapsed() < LONGEST_WAIT =>
                 {

@@ -36,7 +36,9 @@ pub(super) fn write_parquet(rows: &[Feature], out: &mut dyn Write) -> io::Result
     use crate::formats::geoparquet::{Bounds, write_batch};
     let geometries = || rows.iter().map(|row| row.geometry.as_ref());
     let bounds = |geometry: Option<&Geometry>| {
-        geometry.map_or(Bounds::NOTHING, |geometry| Bounds::around(&positions(geometry)))
+        geometry.map_or(Bounds::NOTHING, |geometry| {
+            Bounds::around(&positions(geometry))
+        })
     };
     let boxes: Vec<Bounds> = geometries().map(bounds).collect();
     let mut types: Vec<&str> = geometries().flatten().map(Geometry::name).collect();
@@ -96,11 +98,15 @@ fn push_wkb(out: &mut Vec<u8>, geometry: &Geometry) {
         Geometry::MultiPoint(points) => push_parts(out, MULTI_POINT, points, push_point),
         Geometry::LineString(line) => push_line(out, line),
         Geometry::MultiLineString(lines) => {
-            push_parts(out, MULTI_LINE_STRING, lines, |out, line| push_line(out, line));
+            push_parts(out, MULTI_LINE_STRING, lines, |out, line| {
+                push_line(out, line)
+            });
         }
         Geometry::Polygon(rings) => push_polygon(out, rings),
         Geometry::MultiPolygon(polygons) => {
-            push_parts(out, MULTI_POLYGON, polygons, |out, rings| push_polygon(out, rings));
+            push_parts(out, MULTI_POLYGON, polygons, |out, rings| {
+                push_polygon(out, rings)
+            });
         }
     }
 }
