@@ -170,13 +170,13 @@ impl Tiles {
 
     fn fetch(&self, needed: &Needed, asked: &[StoredTile], service: &Service) -> Result<(), Error> {
         let _one_at_a_time = lock(&self.writing);
-        let begun = Instant::now();
+        let (begun, fetcher) = (Instant::now(), service.fetcher()?);
         loop {
             // Another thread or process may have fetched them meanwhile.
             if !self.lacks(needed, &*self.open(asked)?, service)? {
                 return Ok(());
             }
-            match self.fetch_once(needed, &service.fetcher()?) {
+            match self.fetch_once(needed, &fetcher) {
                 Err(FetchError::Store(tilesight_store::Error::Held { .. }))
                     if begun.elapsed() < LONGEST_WAIT =>
                 {
