@@ -352,8 +352,9 @@ fn list_ledger(
     while let Some(row) = rows.next().map_err(Error::sqlite(path))? {
         lines += 1;
         check_count(lines, size, path)?;
-        let line = Line::read(row, tilesets).map_err(of_line(path))?;
-        line.into_iter().for_each(|line| list.push(line));
+        if let Some(line) = Line::read(row, tilesets).map_err(of_line(path))? {
+            list.push(line);
+        }
     }
     Ok(list.finish())
 }
@@ -372,8 +373,9 @@ fn list_some(connection: &Connection, path: &Path, tiles: &[StoredTile]) -> Resu
         let address = params![tileset, id.z(), id.x(), ledger::row_from_south(id)];
         let mut rows = statement.query(address).map_err(Error::sqlite(path))?;
         if let Some(row) = rows.next().map_err(Error::sqlite(path))? {
-            let line = Line::read(row, tileset.as_slice()).map_err(of_line(path))?;
-            line.into_iter().for_each(|line| list.push(line));
+            if let Some(line) = Line::read(row, tileset.as_slice()).map_err(of_line(path))? {
+                list.push(line);
+            }
         }
     }
     Ok(list.finish())

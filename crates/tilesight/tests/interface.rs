@@ -741,9 +741,11 @@ fn collect_positions(coordinates: &Value, positions: &mut Vec<[f64; 2]>) {
         [Value::Number(ref lon), Value::Number(ref lat)] => {
             positions.push([lon.as_f64().unwrap(), lat.as_f64().unwrap()]);
         }
-        ref parts => parts
-            .iter()
-            .for_each(|part| collect_positions(part, positions)),
+        ref parts => {
+            for part in parts {
+                collect_positions(part, positions);
+            }
+        }
     }
 }
 

@@ -184,9 +184,9 @@ fn push_csv_row(out: &mut Vec<u8>, row: &Feature, names: &[&str], has_points: bo
         let [lon, lat] = row.point().map_or([None; 2], |position| position.map(Some));
         for degrees in [lon, lat] {
             out.push(b',');
-            degrees
-                .into_iter()
-                .for_each(|degrees| push_degrees(out, degrees));
+            if let Some(degrees) = degrees {
+                push_degrees(out, degrees);
+            }
         }
     }
     out.push(b'\n');

@@ -128,14 +128,16 @@ fn push_polygon(out: &mut Vec<u8>, rings: &[Vec<Position>]) {
 fn push_parts<T>(out: &mut Vec<u8>, kind: u32, parts: &[T], push: impl Fn(&mut Vec<u8>, &T)) {
     push_head(out, kind);
     push_count(out, parts.len());
-    parts.iter().for_each(|part| push(out, part));
+    for part in parts {
+        push(out, part);
+    }
 }
 
 fn push_vertices(out: &mut Vec<u8>, vertices: &[Position]) {
     push_count(out, vertices.len());
-    vertices
-        .iter()
-        .for_each(|vertex| push_position(out, vertex.0));
+    for vertex in vertices {
+        push_position(out, vertex.0);
+    }
 }
 
 /// All positions of a geometry.
