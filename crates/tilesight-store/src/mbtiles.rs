@@ -372,10 +372,10 @@ fn list_some(connection: &Connection, path: &Path, tiles: &[StoredTile]) -> Resu
     for &StoredTile { tileset, id } in tiles {
         let address = params![tileset, id.z(), id.x(), ledger::row_from_south(id)];
         let mut rows = statement.query(address).map_err(Error::sqlite(path))?;
-        if let Some(row) = rows.next().map_err(Error::sqlite(path))? {
-            if let Some(line) = Line::read(row, tileset.as_slice()).map_err(of_line(path))? {
-                list.push(line);
-            }
+        if let Some(row) = rows.next().map_err(Error::sqlite(path))?
+            && let Some(line) = Line::read(row, tileset.as_slice()).map_err(of_line(path))?
+        {
+            list.push(line);
         }
     }
     Ok(list.finish())

@@ -7,12 +7,11 @@ use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
 };
 use arrow_ipc::writer::StreamWriter;
-use arrow_schema::{ArrowError, DataType, Field, Schema};
+use arrow_schema::{ArrowError, Field, Schema};
 use serde_json::Value;
 
 use super::{Feature, Geometry, Position, cell, names};
 use crate::formats::arrow::{geometry_type, io_error};
-use crate::formats::fields::GEOMETRY;
 use crate::formats::provenance::provenance;
 use crate::formats::wkb::{
     LINE_STRING, MULTI_LINE_STRING, MULTI_POINT, MULTI_POLYGON, POINT, POLYGON, push_count,
@@ -21,13 +20,14 @@ use crate::formats::wkb::{
 
 /// Writes an IPC stream.
 pub(super) fn write_arrow(rows: &[Feature], out: &mut dyn Write) -> io::Result<()> {
-    let stream = || {
-        let batch = batch(rows)?;
-        let mut stream = StreamWriter::try_new(&mut *out, &batch.schema())?;
-        stream.write(&batch)?;
-        stream.finish()
-    };
-    stream().map_err(io_error)
+    write_stream(rows, out).map_err(io_error)
+}
+
+fn write_stream(rows: &[Feature], out: &mut dyn Write) -> Result<(), ArrowError> {
+    let batch = batch(rows)?;
+    let mut stream = StreamWriter::try_new(out, &batch.schema())?;
+    stream.write(&batch)?;
+    stream.finish()
 }
 
 /// Writes a GeoParquet file.
