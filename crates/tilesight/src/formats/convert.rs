@@ -142,10 +142,10 @@ fn write_table(rows: &[Feature], max_rows: usize, out: &mut dyn Write) -> io::Re
     let widths: Vec<usize> = (0..names.len()).map(width).collect();
     for line in &lines {
         let padded = line.iter().zip(&widths);
-        let text: String = padded
+        let padded: Vec<String> = padded
             .map(|(cell, &width)| format!("{cell:width$}"))
             .collect();
-        writeln!(out, "{}", text.trim_end())?;
+        writeln!(out, "{}", padded.concat().trim_end())?;
     }
     writeln!(out, "{} rows", rows.len())
 }

@@ -1,5 +1,7 @@
 //! Arguments as JSON: what `**filters` are in Python.
 
+use std::fmt::Display;
+
 use serde_json::{Map, Value};
 use tilesight_query::Period;
 use tilesight_tile::{Bbox, LonLat};
@@ -78,10 +80,14 @@ const BBOX: &str =
     "a box, as {\"west\": 24.92, \"south\": 60.16, \"east\": 24.95, \"north\": 60.18}";
 
 /// An argument that was refused.
-pub(super) fn wrong(name: &'static str, value: impl ToString, expected: &'static str) -> Error {
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "texts and numbers are handed over as they are"
+)]
+pub(super) fn wrong(name: &'static str, value: impl Display, expected: &'static str) -> Error {
     Error::Argument {
         name,
-        value: value.to_string(),
+        value: format!("{value}"),
         expected,
     }
 }

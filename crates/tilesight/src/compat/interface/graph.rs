@@ -52,17 +52,17 @@ pub(super) fn ask<T: Send>(
 /// A collection of one entity.
 pub(super) fn entity(mut entity: Entity) -> String {
     let geometry = entity.remove("geometry");
-    collection(vec![feature(geometry, entity)])
+    collection(&[feature(geometry.as_ref(), &entity)])
 }
 
 /// A collection of detections, each where the image that shows it was taken.
 pub(super) fn detections(list: Vec<Entity>) -> Result<String, Error> {
-    let features: Result<_, Error> = list.into_iter().map(detection).collect();
-    Ok(collection(features?))
+    let features: Result<Vec<_>, Error> = list.into_iter().map(detection).collect();
+    Ok(collection(&features?))
 }
 
 fn detection(mut detection: Entity) -> Result<Value, Error> {
-    let mut image = detection.remove("image").unwrap_or_default();
+    let image = detection.remove("image").unwrap_or_default();
     if let Some(outline) = detection.remove("geometry") {
         let polygon = pixel_geometry(&detection, &outline)?;
         detection.insert("pixel_geometry".to_owned(), polygon);
@@ -70,8 +70,7 @@ fn detection(mut detection: Entity) -> Result<Value, Error> {
     if let Some(id) = image.get("id") {
         detection.insert("image_id".to_owned(), id.clone());
     }
-    let place = image.get_mut("geometry").map(Value::take);
-    Ok(feature(place, detection))
+    Ok(feature(image.get("geometry"), &detection))
 }
 
 /// An outline as GeoJSON has polygons, in fractions of the picture.
@@ -107,11 +106,11 @@ fn doubled_area(ring: &Ring) -> f64 {
     pairs.map(|([x1, y1], [x2, y2])| x1 * y2 - x2 * y1).sum()
 }
 
-fn feature(geometry: Option<Value>, properties: Entity) -> Value {
+fn feature(geometry: Option<&Value>, properties: &Entity) -> Value {
     json!({"type": "Feature", "geometry": geometry, "properties": properties})
 }
 
-fn collection(features: Vec<Value>) -> String {
+fn collection(features: &[Value]) -> String {
     json!({"type": "FeatureCollection", "features": features}).to_string()
 }
 

@@ -544,9 +544,10 @@ impl Interface {
             };
             if beyond.difference(&needed.tiles).is_empty() {
                 // They were asked for, and could not be had.
-                return match self.allow_partial {
-                    true => Ok(Held::Loaded(loaded)),
-                    false => Err(not_held(&needed, &beyond, example)),
+                return if self.allow_partial {
+                    Ok(Held::Loaded(loaded))
+                } else {
+                    Err(not_held(&needed, &beyond, example))
                 };
             }
             needed.tiles = needed.tiles.union(&beyond);

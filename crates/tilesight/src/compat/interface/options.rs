@@ -94,9 +94,7 @@ impl Options {
         options.store = match variable(STORE_VARIABLE) {
             Some(text) if text == OFF => None,
             Some(path) => Some(path.into()),
-            None => {
-                cache_folder(&variable).map(|folder| folder.join("tilesight/interface.mbtiles"))
-            }
+            None => cache_folder(variable).map(|folder| folder.join("tilesight/interface.mbtiles")),
         };
         let token = variable(TOKEN_VARIABLE).map(|text| Token::new(&text));
         options.token = token.transpose()?;

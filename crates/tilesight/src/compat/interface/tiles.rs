@@ -65,12 +65,11 @@ impl Tiles {
     /// Tiles of a store at a path, or of a temporary one. The folder is made if there is none.
     pub(super) fn new(options: &Options) -> Result<Self, Error> {
         let offline = options.offline;
-        let (path, temporary) = match options.store.clone() {
-            Some(path) => (path, None),
-            None => {
-                let folder = tempfile::tempdir().map_err(Error::System)?;
-                (folder.path().join("tiles.mbtiles"), Some(folder))
-            }
+        let (path, temporary) = if let Some(path) = options.store.clone() {
+            (path, None)
+        } else {
+            let folder = tempfile::tempdir().map_err(Error::System)?;
+            (folder.path().join("tiles.mbtiles"), Some(folder))
         };
         if let Some(folder) = path.parent().filter(|_| !offline) {
             std::fs::create_dir_all(folder).map_err(|error| Error::Save {

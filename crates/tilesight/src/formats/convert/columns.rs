@@ -99,13 +99,13 @@ fn push_wkb(out: &mut Vec<u8>, geometry: &Geometry) {
         Geometry::LineString(line) => push_line(out, line),
         Geometry::MultiLineString(lines) => {
             push_parts(out, MULTI_LINE_STRING, lines, |out, line| {
-                push_line(out, line)
+                push_line(out, line);
             });
         }
         Geometry::Polygon(rings) => push_polygon(out, rings),
         Geometry::MultiPolygon(polygons) => {
             push_parts(out, MULTI_POLYGON, polygons, |out, rings| {
-                push_polygon(out, rings)
+                push_polygon(out, rings);
             });
         }
     }
