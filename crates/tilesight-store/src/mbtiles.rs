@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags, Row, params};
 use tilesight_tile::{Bbox, TileId};
 
 use crate::ledger::{self, Ledger, Line, LineError, TileState};
@@ -75,24 +75,51 @@ impl Mbtiles {
     pub fn open_with_ledger(path: &Path, tilesets: &[&'static str]) -> Result<Self, Error> {
         let size = file_size(path)?;
         let connection = connect(path, size)?;
-        let metadata = read_metadata(&connection, path)?;
         let has_ledger = ledger::is_in(&connection).map_err(Error::sqlite(path))?;
-        let Listed {
-            tiles,
-            row_ids,
-            ledger,
-        } = if has_ledger && !tilesets.is_empty() {
+        let listed = if has_ledger && !tilesets.is_empty() {
             list_ledger(&connection, path, size, tilesets)?
         } else {
             list(&connection, path, size)?
         };
+        Self::new(path, size, connection, listed)
+    }
+
+    /// Opens a fetched store for some of its tiles, each named once with its tileset: all others
+    /// might as well not be there. None where nothing was written yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoLedger`] when it was not fetched, otherwise as [`open`](Self::open).
+    ///
+    /// # Cost
+    ///
+    /// A look into an index for each of these tiles, however many others the store holds.
+    pub fn open_some(path: &Path, tiles: &[StoredTile]) -> Result<Option<Self>, Error> {
+        if fs::metadata(path).map_or(true, |metadata| metadata.len() == 0) {
+            return Ok(None);
+        }
+        if !is_fetched_or_blank(path)? {
+            return Err(Error::NoLedger {
+                path: path.to_owned(),
+            });
+        }
+        let size = file_size(path)?;
+        let connection = connect(path, size)?;
+        if !ledger::is_in(&connection).map_err(Error::sqlite(path))? {
+            return Ok(None);
+        }
+        let listed = list_some(&connection, path, tiles)?;
+        Self::new(path, size, connection, listed).map(Some)
+    }
+
+    fn new(path: &Path, size: u64, connection: Connection, listed: Listed) -> Result<Self, Error> {
         Ok(Self {
             path: path.to_owned(),
             size,
-            tiles,
-            row_ids,
-            metadata,
-            ledger,
+            tiles: listed.tiles,
+            row_ids: listed.row_ids,
+            metadata: read_metadata(&connection, path)?,
+            ledger: listed.ledger,
             idle: Mutex::new(vec![connection]),
         })
     }
@@ -316,42 +343,84 @@ fn list_ledger(
     size: u64,
     tilesets: &[&'static str],
 ) -> Result<Listed, Error> {
-    let of_line = |error| match error {
-        LineError::Sqlite(source) => Error::sqlite(path)(source),
-        LineError::Address(error) => error,
-    };
     let mut statement = connection
         .prepare(Line::SELECT)
         .map_err(Error::sqlite(path))?;
     let mut rows = statement.query([]).map_err(Error::sqlite(path))?;
-    let mut found = Vec::new();
-    let mut ledger = Ledger::default();
+    let mut list = LedgerList::default();
     let mut lines = 0;
     while let Some(row) = rows.next().map_err(Error::sqlite(path))? {
         lines += 1;
         check_count(lines, size, path)?;
-        let Some(line) = Line::read(row, tilesets).map_err(of_line)? else {
-            continue;
-        };
+        if let Some(line) = Line::read(row, tilesets).map_err(of_line(path))? {
+            list.push(line);
+        }
+    }
+    Ok(list.finish())
+}
+
+/// Lists what the ledger says of some tiles; nothing of those without a tileset.
+fn list_some(connection: &Connection, path: &Path, tiles: &[StoredTile]) -> Result<Listed, Error> {
+    let by_address = format!(
+        "{} WHERE tileset = ?1 AND zoom_level = ?2 AND tile_column = ?3 AND tile_row = ?4",
+        Line::SELECT
+    );
+    let mut statement = connection
+        .prepare(&by_address)
+        .map_err(Error::sqlite(path))?;
+    let mut list = LedgerList::default();
+    for &StoredTile { tileset, id } in tiles {
+        let address = params![tileset, id.z(), id.x(), ledger::row_from_south(id)];
+        let mut rows = statement.query(address).map_err(Error::sqlite(path))?;
+        if let Some(row) = rows.next().map_err(Error::sqlite(path))?
+            && let Some(line) = Line::read(row, tileset.as_slice()).map_err(of_line(path))?
+        {
+            list.push(line);
+        }
+    }
+    Ok(list.finish())
+}
+
+fn of_line(path: &Path) -> impl Fn(LineError) -> Error {
+    move |error| match error {
+        LineError::Sqlite(source) => Error::sqlite(path)(source),
+        LineError::Address(error) => error,
+    }
+}
+
+/// Lines of a ledger as they come.
+#[derive(Default)]
+struct LedgerList {
+    /// Each with its row and the time when it was fetched.
+    stored: Vec<(StoredTile, i64, i64)>,
+    ledger: Ledger,
+}
+
+impl LedgerList {
+    fn push(&mut self, line: Line) {
         match line.state {
-            Some(TileState::Stored) => found.push((line.tile, line.row_id, line.fetched_at_ms)),
-            Some(TileState::Empty) => ledger.empty.push(line.tile),
+            Some(TileState::Stored) => {
+                self.stored
+                    .push((line.tile, line.row_id, line.fetched_at_ms));
+            }
+            Some(TileState::Empty) => self.ledger.empty.push(line.tile),
             _ => {
                 let reason = line.reason.unwrap_or_default();
-                ledger.failed.push((line.tile, reason));
+                self.ledger.failed.push((line.tile, reason));
             }
         }
     }
-    found.sort_unstable();
-    ledger.fetched_at_ms = found
-        .iter()
-        .map(|&(.., fetched_at_ms)| fetched_at_ms)
-        .collect();
-    Ok(Listed {
-        tiles: found.iter().map(|&(tile, ..)| tile).collect(),
-        row_ids: Some(found.iter().map(|&(_, row_id, _)| row_id).collect()),
-        ledger: Some(ledger),
-    })
+
+    fn finish(mut self) -> Listed {
+        let stored = &mut self.stored;
+        stored.sort_unstable();
+        self.ledger.fetched_at_ms = stored.iter().map(|&(.., at_ms)| at_ms).collect();
+        Listed {
+            tiles: stored.iter().map(|&(tile, ..)| tile).collect(),
+            row_ids: Some(stored.iter().map(|&(_, row_id, _)| row_id).collect()),
+            ledger: Some(self.ledger),
+        }
+    }
 }
 
 /// Refuses a list that is longer than an archive of this size can have.

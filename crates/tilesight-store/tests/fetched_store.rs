@@ -411,3 +411,38 @@ fn position(whole: &[u8], part: &[u8]) -> usize {
     let mut windows = whole.windows(part.len());
     windows.position(|window| window == part).unwrap()
 }
+
+#[test]
+fn some_tiles_are_read_as_if_there_were_no_others() {
+    let (_dir, path) = place();
+    assert!(Mbtiles::open_some(&path, &[]).unwrap().is_none());
+    let mut records = vec![
+        record("images", 0, stored(b"a")),
+        record("images", 1, EMPTY),
+        record("images", 2, failed("no answer")),
+        record("images", 3, stored(b"d")),
+        record("signs", 0, stored(b"sign")),
+    ];
+    write(&path, &records);
+    let wanted = |tileset, x| StoredTile {
+        tileset: Some(tileset),
+        id: tile(x),
+    };
+    let wanted = [3, 2, 1, 4].map(|x| wanted("images", x));
+    let some = Mbtiles::open_some(&path, &wanted).unwrap().unwrap();
+    records.retain(|record| record.tileset == "images" && record.id != tile(0));
+    let (_dir, path) = place();
+    write(&path, &records);
+    let all = open(&path);
+    assert_eq!(some.tiles(), all.tiles());
+    assert_eq!(some.ledger(), all.ledger());
+    assert_eq!(contents(&some), contents(&all));
+    assert_eq!(contents(&some), [(Some("images"), 3, b"d".to_vec())]);
+}
+
+#[test]
+fn some_tiles_of_what_was_not_fetched_are_refused() {
+    let town = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/town.mbtiles");
+    let opened = Mbtiles::open_some(&town, &[]);
+    assert!(matches!(opened, Err(Error::NoLedger { .. })), "{opened:?}");
+}

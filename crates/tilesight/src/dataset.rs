@@ -112,6 +112,13 @@ impl Dataset {
         })
     }
 
+    /// Reads and indexes what a store that is open lists.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn of_store(store: Box<dyn tilesight_store::TileStore>) -> Result<Self, Error> {
+        let (data, source) = source::read_store(store)?;
+        Ok(Self { data, source })
+    }
+
     /// What was read to make this dataset.
     pub const fn source(&self) -> &Source {
         &self.source

@@ -8,7 +8,7 @@ use tilesight_tile::{Region, TileRows, cover_region};
 use crate::{Dataset, Error};
 
 /// Tiles of a region that are fetched at most: what the service allows in forty days.
-const MAX_TILES: u64 = 2_000_000;
+pub(crate) const MAX_TILES: u64 = 2_000_000;
 
 impl Dataset {
     /// Fetches what a store lacks of a region, then opens the store.

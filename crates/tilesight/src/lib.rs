@@ -33,6 +33,8 @@
 
 mod about;
 mod build;
+#[cfg(feature = "fetch")]
+pub mod compat;
 mod dataset;
 mod decode;
 mod error;

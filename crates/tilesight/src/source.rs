@@ -102,17 +102,32 @@ pub(crate) fn read(
     read_all(&[path], Builder::in_memory(), MAX_TILES_A_PART, on_progress)
 }
 
+/// Reads and indexes what a store that is open lists, in memory.
+#[cfg(feature = "fetch")]
+pub(crate) fn read_store(store: Box<dyn TileStore>) -> Result<(Dataset, Source), Error> {
+    read_stores(&[store], Builder::in_memory(), MAX_TILES_A_PART, &|_| ())
+}
+
 /// Reads sources one after the other into one dataset; `tiles_a_part` are decoded at most before
 /// they are handed over.
 pub(crate) fn read_all(
     paths: &[&Path],
-    mut builder: Builder,
+    builder: Builder,
     tiles_a_part: usize,
     on_progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Dataset, Source), Error> {
     let open = |path: &&Path| tilesight_store::open(path, &TILESET_NAMES);
     let stores = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let ignored = ignored_tileset(&stores);
+    read_stores(&stores, builder, tiles_a_part, on_progress)
+}
+
+fn read_stores(
+    stores: &[Box<dyn TileStore>],
+    mut builder: Builder,
+    tiles_a_part: usize,
+    on_progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(Dataset, Source), Error> {
+    let ignored = ignored_tileset(stores);
     let chosen: Vec<Vec<usize>> = stores
         .iter()
         .map(|store| tiles_to_read(store.tiles(), ignored))

@@ -237,12 +237,16 @@ impl Graph {
         ids.iter().map(|id| read(id).transpose()).collect()
     }
 
-    async fn entity<T: DeserializeOwned>(&self, id: Id, fields: &str) -> Result<T, Error> {
+    pub(super) async fn entity<T: DeserializeOwned>(
+        &self,
+        id: Id,
+        fields: &str,
+    ) -> Result<T, Error> {
         let entity: Value = self.ask(&format!("/{id}"), &[("fields", fields)]).await?;
         from_value(id, &entity)
     }
 
-    async fn ask<T: DeserializeOwned>(
+    pub(super) async fn ask<T: DeserializeOwned>(
         &self,
         path: &str,
         query: &[(&str, &str)],

@@ -86,7 +86,16 @@ impl Detection {
 /// # Errors
 ///
 /// What is wrong with the base64 or the tile, in a sentence.
-pub(super) fn decode_rings(geometry: &str) -> Result<Vec<Ring>, String> {
+///
+/// # Example
+///
+/// ```
+/// use tilesight_fetch::graph::decode_rings;
+///
+/// assert_eq!(decode_rings(""), Ok(vec![])); // no outline
+/// assert!(decode_rings("%").is_err());
+/// ```
+pub fn decode_rings(geometry: &str) -> Result<Vec<Ring>, String> {
     let bytes = STANDARD
         .decode(geometry)
         .map_err(|error| error.to_string())?;

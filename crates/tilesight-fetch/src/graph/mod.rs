@@ -3,6 +3,8 @@
 
 mod client;
 mod thumbnail;
+mod verbatim;
+mod wait;
 
 mod detection;
 mod entity;
@@ -13,7 +15,7 @@ mod error;
 mod fields;
 
 pub use client::{Graph, ORIGIN};
-pub use detection::{Detection, Ring};
+pub use detection::{Detection, Ring, decode_rings};
 pub use entity::{
     Creator, Image, ImageList, ImagePlace, MapFeature, Organization, Position, Resource,
 };
@@ -21,3 +23,4 @@ pub use error::Error;
 pub use fields::{Fields, ParseFieldsError};
 pub use scalar::{Id, TimestampMs};
 pub use thumbnail::{ParseThumbnailSizeError, SignedUrl, Thumbnail, ThumbnailSize};
+pub use wait::wait;

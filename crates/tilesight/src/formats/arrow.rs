@@ -52,7 +52,7 @@ pub(super) fn write<R: Record>(
 }
 
 /// The error of the writer underneath, whose kind callers want to know.
-fn io_error(error: ArrowError) -> io::Error {
+pub(super) fn io_error(error: ArrowError) -> io::Error {
     match error {
         ArrowError::IoError(_, error) => error,
         error => io::Error::other(error),
@@ -201,7 +201,7 @@ fn type_of<R>(field: &Field<R>) -> arrow_schema::Field {
     arrow_schema::Field::new(column.name, type_, !column.is_required)
 }
 
-fn geometry_type() -> arrow_schema::Field {
+pub(super) fn geometry_type() -> arrow_schema::Field {
     let metadata = format!("{{\"crs\":{CRS84},\"crs_type\":\"projjson\"}}");
     let extension = HashMap::from([
         (

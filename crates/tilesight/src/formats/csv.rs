@@ -70,7 +70,7 @@ fn push_value(out: &mut Vec<u8>, value: Value) {
 }
 
 /// Appends a text, between quotes where it must be (RFC 4180, section 2).
-fn push_text(out: &mut Vec<u8>, text: &str) {
+pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
     let is_plain = |byte: u8| !matches!(byte, b'"' | b',' | b'\n' | b'\r');
     if text.bytes().all(is_plain) {
         return out.extend_from_slice(text.as_bytes());
@@ -88,7 +88,7 @@ fn is_id(text: &str) -> bool {
 }
 
 /// Keeps a spreadsheet from running a text of unknown origin as a formula.
-fn push_guarded(out: &mut Vec<u8>, text: &str) {
+pub(super) fn push_guarded(out: &mut Vec<u8>, text: &str) {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         push_text(out, &format!("'{text}"));
     } else {
@@ -120,7 +120,7 @@ pub(super) fn push_wkt(out: &mut Vec<u8>, geometry: &Geometry) {
     }
 }
 
-fn push_positions(out: &mut Vec<u8>, positions: &[[f64; 2]]) {
+pub(super) fn push_positions(out: &mut Vec<u8>, positions: &[[f64; 2]]) {
     push_list(out, positions, |out, &[lon, lat]| {
         push_degrees(out, lon);
         out.push(b' ');
@@ -128,7 +128,7 @@ fn push_positions(out: &mut Vec<u8>, positions: &[[f64; 2]]) {
     });
 }
 
-fn push_list<T>(out: &mut Vec<u8>, items: &[T], push: impl Fn(&mut Vec<u8>, &T)) {
+pub(super) fn push_list<T>(out: &mut Vec<u8>, items: &[T], push: impl Fn(&mut Vec<u8>, &T)) {
     out.push(b'(');
     for (index, item) in items.iter().enumerate() {
         if index > 0 {

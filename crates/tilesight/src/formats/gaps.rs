@@ -13,11 +13,16 @@ use crate::Dataset;
 const TILE_SIDE: u32 = 1 << (32 - DATA_ZOOM as u32);
 
 /// Counts the tiles that a line runs into and that are not held.
+pub(super) fn tiles_missing(parts: &[Vec<[f64; 2]>], data: &Dataset) -> u32 {
+    missing_tiles(parts, data).len() as u32
+}
+
+/// Lists the tiles that a line runs into and that are not held, ascending.
 ///
 /// Tiles cut lines at their edges. So where a part ends on an edge, the line goes on in the tile
 /// beyond; how much of it is there, and in which tiles after that one, nobody can tell who does
 /// not hold it.
-pub(super) fn tiles_missing(parts: &[Vec<[f64; 2]>], data: &Dataset) -> u32 {
+pub(super) fn missing_tiles(parts: &[Vec<[f64; 2]>], data: &Dataset) -> Vec<TileId> {
     let ends = parts.iter().flat_map(|part| [part.first(), part.last()]);
     let positions = ends.flatten().filter_map(|&end| grid_point(end));
     let beyond = positions.flat_map(around_edge);
@@ -29,7 +34,7 @@ pub(super) fn tiles_missing(parts: &[Vec<[f64; 2]>], data: &Dataset) -> u32 {
         .map(|(tile, _)| tile)
         .collect();
     missing.dedup();
-    missing.len() as u32
+    missing
 }
 
 fn grid_point([lon, lat]: [f64; 2]) -> Option<GridPoint> {

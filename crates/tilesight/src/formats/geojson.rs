@@ -110,7 +110,7 @@ fn json_text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn push_geometry(out: &mut Vec<u8>, geometry: &Geometry) {
+pub(super) fn push_geometry(out: &mut Vec<u8>, geometry: &Geometry) {
     match geometry {
         Geometry::Point(position) => {
             out.extend_from_slice(b"{\"type\":\"Point\",\"coordinates\":");
@@ -138,7 +138,7 @@ pub(super) fn push_positions(out: &mut Vec<u8>, positions: &[[f64; 2]]) {
     });
 }
 
-fn push_position(out: &mut Vec<u8>, [lon, lat]: [f64; 2]) {
+pub(super) fn push_position(out: &mut Vec<u8>, [lon, lat]: [f64; 2]) {
     out.push(b'[');
     push_degrees(out, lon);
     out.push(b',');

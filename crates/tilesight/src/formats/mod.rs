@@ -17,6 +17,7 @@ mod arrays;
 #[cfg(feature = "arrow")]
 mod arrow;
 mod chunks;
+mod convert;
 mod csv;
 mod fields;
 mod gaps;
@@ -24,6 +25,8 @@ mod geojson;
 #[cfg(feature = "parquet")]
 mod geoparquet;
 mod ids;
+#[cfg(feature = "fetch")]
+pub(crate) mod interface;
 mod number;
 #[cfg(feature = "parquet")]
 mod partition;
@@ -52,6 +55,7 @@ use record::{Context, Record, SequenceRecord};
 
 #[cfg(feature = "arrow")]
 pub use arrow::Batches;
+pub use convert::convert;
 pub use fields::{FieldError, Rows, check_fields};
 #[cfg(feature = "parquet")]
 pub use partition::{PartitionProgress, Partitioned, Partitions};

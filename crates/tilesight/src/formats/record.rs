@@ -358,8 +358,7 @@ pub(super) struct SequenceRecord<'a> {
 
 impl<'a> SequenceRecord<'a> {
     fn new(track: &Track<'a>, context: &Context<'_>) -> Self {
-        let parts = track.line().map(|part| part.map(degrees).collect());
-        let parts: Vec<Vec<[f64; 2]>> = parts.collect();
+        let parts = line_parts(track);
         Self {
             sequence: track.sequence,
             line_parts: parts.len() as u32,
@@ -437,6 +436,18 @@ impl<'a> Record for SequenceRecord<'a> {
     fn geometry(&self) -> Cow<'_, Geometry> {
         Cow::Borrowed(&self.geometry)
     }
+}
+
+/// The unbroken parts of the line of a sequence.
+pub(super) fn line_parts(track: &Track<'_>) -> Vec<Vec<[f64; 2]>> {
+    let parts = track.line().map(|part| part.map(degrees).collect());
+    parts.collect()
+}
+
+/// Where a sequence lies: its line or, without one, its images.
+#[cfg(feature = "fetch")]
+pub(super) fn geometry_of(track: &Track<'_>) -> Geometry {
+    geometry(line_parts(track), || places_of(track))
 }
 
 /// The images of a sequence without a line, in capture order.

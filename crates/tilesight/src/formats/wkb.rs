@@ -6,10 +6,12 @@ use super::record::Geometry;
 pub(super) const POINT_BYTES: usize = 21;
 
 const LITTLE_ENDIAN: u8 = 1;
-const POINT: u32 = 1;
-const LINE_STRING: u32 = 2;
-const MULTI_POINT: u32 = 4;
-const MULTI_LINE_STRING: u32 = 5;
+pub(super) const POINT: u32 = 1;
+pub(super) const LINE_STRING: u32 = 2;
+pub(super) const POLYGON: u32 = 3;
+pub(super) const MULTI_POINT: u32 = 4;
+pub(super) const MULTI_LINE_STRING: u32 = 5;
+pub(super) const MULTI_POLYGON: u32 = 6;
 
 /// Appends a geometry.
 pub(super) fn push_wkb(out: &mut Vec<u8>, geometry: &Geometry) {
@@ -43,12 +45,12 @@ pub(super) fn point([lon, lat]: [f64; 2]) -> [u8; POINT_BYTES] {
     bytes
 }
 
-fn push_head(out: &mut Vec<u8>, kind: u32) {
+pub(super) fn push_head(out: &mut Vec<u8>, kind: u32) {
     out.push(LITTLE_ENDIAN);
     out.extend_from_slice(&kind.to_le_bytes());
 }
 
-fn push_count(out: &mut Vec<u8>, count: usize) {
+pub(super) fn push_count(out: &mut Vec<u8>, count: usize) {
     // A dataset has fewer vertices than this can count.
     out.extend_from_slice(&(count as u32).to_le_bytes());
 }
@@ -65,7 +67,7 @@ fn push_line(out: &mut Vec<u8>, positions: &[[f64; 2]]) {
     }
 }
 
-fn push_position(out: &mut Vec<u8>, [lon, lat]: [f64; 2]) {
+pub(super) fn push_position(out: &mut Vec<u8>, [lon, lat]: [f64; 2]) {
     out.extend_from_slice(&lon.to_le_bytes());
     out.extend_from_slice(&lat.to_le_bytes());
 }
