@@ -33,6 +33,7 @@
 
 mod about;
 mod build;
+pub mod compat;
 mod dataset;
 mod decode;
 mod error;

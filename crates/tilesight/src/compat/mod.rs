@@ -1,0 +1,4 @@
+//! What callers of older systems find again here, under the names that they know.
+
+#[cfg(feature = "geokit")]
+pub mod geokit;
