@@ -43,7 +43,7 @@ Example:
 Example:
   tilesight geokit simplify_points --input_points points.geojson --points_distance 10")]
     SimplifyPoints(SimplifyPoints),
-    /// Download the pictures of points into {DIR}/{sequence_id}/{id}.jpg
+    /// Download the pictures of points into {DIR}/{sequence}/{id}.jpg
     ///
     /// What is there is not downloaded again.
     DownloadMapillaryImgs(pictures::DownloadMapillaryImgs),
@@ -52,7 +52,7 @@ Example:
 #[derive(Debug, Args)]
 #[command(rename_all = "snake_case")]
 pub(crate) struct MergeSequences {
-    /// Lines with a sequence_id
+    /// Sequences, as lines
     #[arg(long, value_name = "FILE")]
     geojson_input: PathBuf,
 
@@ -68,11 +68,11 @@ pub(crate) struct MergeSequences {
 #[derive(Debug, Args)]
 #[command(rename_all = "snake_case")]
 pub(crate) struct MatchPointSequences {
-    /// Polygons with a sequence_id, as simplify_sequence makes them
+    /// Areas of sequences, as their simplification makes them
     #[arg(long, value_name = "FILE")]
     geojson_polygons: PathBuf,
 
-    /// Points with a sequence_id
+    /// Points of sequences
     #[arg(long, value_name = "FILE")]
     geojson_points: PathBuf,
 
@@ -88,7 +88,7 @@ pub(crate) struct MatchPointSequences {
 #[derive(Debug, Args)]
 #[command(rename_all = "snake_case")]
 pub(crate) struct SimplifySequence {
-    /// Lines with a sequence_id
+    /// Sequences, as lines
     #[arg(long, value_name = "FILE")]
     geojson_input: PathBuf,
 
@@ -108,7 +108,7 @@ pub(crate) struct SimplifySequence {
 #[derive(Debug, Args)]
 #[command(rename_all = "snake_case")]
 pub(crate) struct SimplifyPoints {
-    /// Points with a sequence_id
+    /// Points of sequences
     #[arg(long, value_name = "FILE")]
     input_points: PathBuf,
 
@@ -128,7 +128,7 @@ pub(crate) struct SimplifyPoints {
 /// Does what a command of geokit does.
 pub(crate) fn run(command: Geokit, voice: Voice) -> Result<(), Failure> {
     match command {
-        Geokit::GetMapillaryPoints(typed) => points::get_mapillary_points(typed, voice),
+        Geokit::GetMapillaryPoints(typed) => points::get_mapillary_points(&typed, voice),
         Geokit::CreateCustomSequences(typed) => pictures::create_custom_sequences(&typed, voice),
         Geokit::DownloadMapillaryImgs(typed) => pictures::download_mapillary_imgs(&typed, voice),
         Geokit::MergeSequences(typed) => {

@@ -20,7 +20,7 @@ const ADDRESSES_A_STEP: usize = 50;
 #[derive(Debug, Args)]
 #[command(rename_all = "snake_case")]
 pub(crate) struct CreateCustomSequences {
-    /// Points with a sequence_id
+    /// Points of sequences
     #[arg(long, value_name = "FILE")]
     geojson_points: PathBuf,
 
@@ -39,7 +39,7 @@ pub(crate) struct CreateCustomSequences {
 #[derive(Debug, Args)]
 #[command(rename_all = "snake_case")]
 pub(crate) struct DownloadMapillaryImgs {
-    /// Points with an id and a sequence_id
+    /// Points of sequences
     #[arg(long, value_name = "FILE")]
     input_file_points: PathBuf,
 

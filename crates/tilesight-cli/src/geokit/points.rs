@@ -44,12 +44,12 @@ pub(crate) struct GetMapillaryPoints {
     #[arg(long, value_name = "ID,…", value_delimiter = ',', value_parser = args::id)]
     organization_ids: Vec<i64>,
 
-    /// File for points: with __pano and __no__pano before its ending, and names of boundaries
-    /// before its name
     #[arg(
         long,
         value_name = "FILE",
-        default_value = "data/mapillary_points.geojson"
+        default_value = "data/mapillary_points.geojson",
+        help = "File for points: with __pano and __no__pano before its ending, and names of \
+                boundaries before its name"
     )]
     output_file_point: PathBuf,
 
@@ -97,8 +97,12 @@ struct Fetching {
     #[arg(long, value_name = "N", default_value_t = FetchOptions::DAILY_LIMIT)]
     daily_limit: u64,
 
-    /// Where the tiles are, instead of TILESIGHT_TILE_URL or the service itself
-    #[arg(long, value_name = "ORIGIN", value_parser = Origin::from_str)]
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        value_parser = Origin::from_str,
+        help = "Where the tiles are, instead of TILESIGHT_TILE_URL or the service itself"
+    )]
     tile_url: Option<Origin>,
 }
 
@@ -122,13 +126,16 @@ impl FromStr for InputAoi {
 }
 
 /// Writes points and sequences of every boundary.
-pub(super) fn get_mapillary_points(typed: GetMapillaryPoints, voice: Voice) -> Result<(), Failure> {
-    let boundaries = boundaries(&typed)?;
+pub(super) fn get_mapillary_points(
+    typed: &GetMapillaryPoints,
+    voice: Voice,
+) -> Result<(), Failure> {
+    let boundaries = boundaries(typed)?;
     let (points, sequences) = (&typed.output_file_point, &typed.output_file_sequence);
     let files = geokit::output_files(&boundaries, points, sequences)?;
-    let data = open(&typed, voice)?;
+    let data = open(typed, voice)?;
     for (boundary, files) in boundaries.into_iter().zip(files) {
-        write_boundary(&data, boundary, &files, &typed, voice)?;
+        write_boundary(&data, boundary, &files, typed, voice)?;
     }
     Ok(())
 }

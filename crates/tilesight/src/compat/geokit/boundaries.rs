@@ -153,7 +153,7 @@ pub struct OutputFiles {
 /// let boundary = |name: &str| Boundary { name: Some(name.into()), place: Default::default() };
 /// let (points, sequences) = (Path::new("data/points.geojson"), Path::new("data/lines.geojson"));
 /// let files = output_files(&[boundary("../Old Town")], points, sequences)?;
-/// assert_eq!(files[0].points_pano, Path::new("data/__Old_Town_points__pano.geojson"));
+/// assert_eq!(files[0].points_pano, Path::new("data/___Old_Town_points__pano.geojson"));
 /// # Ok::<(), tilesight::compat::geokit::Error>(())
 /// ```
 pub fn output_files(
@@ -162,7 +162,13 @@ pub fn output_files(
     sequences: &Path,
 ) -> Result<Vec<OutputFiles>, Error> {
     let bases = [stem(points)?, stem(sequences)?];
-    if bases.iter().map(folded).collect::<HashSet<_>>().len() < bases.len() {
+    if bases
+        .iter()
+        .map(|base| folded(base))
+        .collect::<HashSet<_>>()
+        .len()
+        < bases.len()
+    {
         return Err(Error::FileName {
             path: sequences.display().to_string(),
             problem: "is the file of points, too; give sequences one of their own",
@@ -218,7 +224,7 @@ fn free(bases: &[PathBuf; 2], name: Option<&str>, taken: &mut HashSet<String>) -
     let mut prefixes = std::iter::once(name.map(str::to_owned)).chain(numbered);
     loop {
         let files = files(bases, prefixes.next().flatten().as_deref());
-        let names = files.all().map(folded);
+        let names = files.all().map(|path| folded(path));
         if names.iter().all(|name| !taken.contains(name)) {
             taken.extend(names);
             return files;
@@ -254,7 +260,7 @@ impl OutputFiles {
 }
 
 /// A path as file systems see it that do not tell capital letters from small ones.
-fn folded(path: &PathBuf) -> String {
+fn folded(path: &Path) -> String {
     // By way of capitals, since some small letters have two of them.
     path.to_string_lossy().to_uppercase().to_lowercase()
 }

@@ -1,5 +1,7 @@
 //! Where sequences run: parts of lines, read from GeoJSON and written as it.
 
+use std::mem;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tilesight_tile::{LonLat, haversine_m};
@@ -94,22 +96,17 @@ pub(super) fn rounded(degrees: f64) -> f64 {
 
 /// Cuts a line where it crosses the antimeridian (RFC 7946, section 3.1.9).
 fn cut_at_antimeridian(part: &[LonLat]) -> Vec<Vec<Degrees>> {
-    let mut lines = vec![Vec::new()];
+    let (mut lines, mut line) = (Vec::new(), Vec::new());
     let mut last: Option<LonLat> = None;
     for &position in part {
         if let Some((side, lat)) = last.and_then(|last| crossing(last, position)) {
-            lines
-                .last_mut()
-                .into_iter()
-                .for_each(|line| line.push([side, lat]));
-            lines.push(vec![[-side, lat]]);
+            line.push([side, lat]);
+            lines.push(mem::replace(&mut line, vec![[-side, lat]]));
         }
-        lines
-            .last_mut()
-            .into_iter()
-            .for_each(|line| line.push(degrees(position)));
+        line.push(degrees(position));
         last = Some(position);
     }
+    lines.push(line);
     lines
 }
 

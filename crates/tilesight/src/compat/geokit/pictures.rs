@@ -1,6 +1,6 @@
 //! The images of points, before and after their pictures are downloaded.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 
 use tilesight_query::rfc3339;
@@ -18,7 +18,7 @@ pub struct Picture {
 }
 
 /// Where the pictures of images can be got, by the ids of the images.
-pub type Pictures = HashMap<i64, Picture>;
+pub type Pictures = BTreeMap<i64, Picture>;
 
 /// Lists the images that points are: their ids and sequences, in the order of the points, each
 /// once.

@@ -1,5 +1,6 @@
 //! Sequences that run beside longer ones, left out.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::ops::RangeInclusive;
 
@@ -7,7 +8,7 @@ use geo::{
     BooleanOps, BoundingRect, Buffer, Coord, LineString, MapCoords, MultiLineString, MultiPoint,
     MultiPolygon, Rect, unary_union,
 };
-use rstar::primitives::Line;
+use rstar::primitives::{GeomWithData, Line};
 use rstar::{AABB, RTree};
 use tilesight_tile::EARTH_RADIUS_M;
 
@@ -129,24 +130,40 @@ fn check_buffer(buffer_m: f64) -> Result<(), Error> {
 /// A line without jumps: longitudes go on beyond 180°. One of a single position is a point.
 type Polyline = Vec<Degrees>;
 
+/// Turns of the globe on which the same place is looked for.
+const TURNS: [f64; 3] = [-360.0, 0.0, 360.0];
+
+/// A segment of what was kept: on which turn it was found, and the numbers of its line and of
+/// itself in that.
+type Found = (usize, usize, usize);
+
 /// What was kept so far.
 struct Kept {
-    segments: RTree<Line<Degrees>>,
+    lines: Vec<Polyline>,
+    /// The segments of the lines, with the number of the line and their own.
+    segments: RTree<GeomWithData<Line<Degrees>, (usize, usize)>>,
     buffer_m: f64,
 }
 
 impl Kept {
     fn new(buffer_m: f64) -> Self {
         Self {
+            lines: Vec::new(),
             segments: RTree::new(),
             buffer_m,
         }
     }
 
     fn add(&mut self, lines: &[Polyline]) {
-        for segment in lines.iter().flat_map(|line| segments(line)) {
-            let [from, to] = shifted(segment, -turn_of(segment[0]));
-            self.segments.insert(Line::new(from, to));
+        for line in lines {
+            let turn = line.first().map_or(0.0, |&start| turn_of(start));
+            let line: Polyline = line.iter().map(|&at| shifted(at, -turn)).collect();
+            for (number, [from, to]) in segments(&line).enumerate() {
+                let place = (self.lines.len(), number);
+                let segment = GeomWithData::new(Line::new(from, to), place);
+                self.segments.insert(segment);
+            }
+            self.lines.push(line);
         }
     }
 
@@ -178,7 +195,7 @@ impl Kept {
         let in_metres = |segment: [Degrees; 2]| segment.map(|position| frame.metres(position));
         let here = in_metres(segment);
         let near = self.near(segment, self.buffer_m);
-        let spans = near.filter_map(|other| span_near(here, in_metres(other), self.buffer_m));
+        let spans = near.filter_map(|(_, other)| span_near(here, in_metres(other), self.buffer_m));
         let mut left = left_by(spans.collect());
         let [a, b] = here;
         let length_m = (b[0] - a[0]).hypot(b[1] - a[1]);
@@ -186,15 +203,22 @@ impl Kept {
         left
     }
 
-    /// The segments kept that may come within `reach_m` of the box around two positions, on their
-    /// turn of the globe.
-    fn near(&self, [a, b]: [Degrees; 2], reach_m: f64) -> impl Iterator<Item = [Degrees; 2]> {
+    /// The segments kept that may come within `reach_m` of another one, on its turn of the globe.
+    fn near(
+        &self,
+        [a, b]: [Degrees; 2],
+        reach_m: f64,
+    ) -> impl Iterator<Item = (Found, [Degrees; 2])> {
         let window = reach(a, b, reach_m);
-        [-360.0, 0.0, 360.0].into_iter().flat_map(move |turn| {
-            let [low, high] = shifted(window, turn);
+        TURNS.iter().enumerate().flat_map(move |(at, &turn)| {
+            let [low, high] = window.map(|corner| shifted(corner, turn));
             let envelope = AABB::from_corners(low, high);
             let found = self.segments.locate_in_envelope_intersecting(envelope);
-            found.map(move |line| shifted([line.from, line.to], -turn))
+            found.map(move |segment| {
+                let (line, number) = segment.data;
+                let ends = [segment.geom().from, segment.geom().to];
+                ((at, line, number), ends.map(|end| shifted(end, -turn)))
+            })
         })
     }
 
@@ -215,14 +239,42 @@ impl Kept {
         let [low, high] = bounds(chunk);
         let frame = Frame::between(low, high);
         let buffered = |lines: &[&[Degrees]]| buffered(lines, frame, self.buffer_m);
-        // Areas meet when lines are twice the buffer apart.
-        let others: Vec<[Degrees; 2]> = self.near([low, high], 2.0 * self.buffer_m).collect();
-        let others: Vec<&[Degrees]> = others.iter().map(<[Degrees; 2]>::as_slice).collect();
+        let others = self.meeting(chunk);
+        let others: Vec<&[Degrees]> = others.iter().map(Vec::as_slice).collect();
         let mut area = buffered(&[chunk]);
         if !others.is_empty() {
             area = area.difference(&buffered(&others));
         }
         on_one_turn(&area.map_coords(|Coord { x, y }| frame.degrees([x, y]).into()))
+    }
+
+    /// The stretches of lines kept before whose areas meet that of a line: those not farther from
+    /// it than twice the buffer.
+    fn meeting(&self, line: &[Degrees]) -> Vec<Polyline> {
+        let reach_m = 2.0 * self.buffer_m;
+        let near = segments(line).flat_map(|segment| {
+            let frame = Frame::between(segment[0], segment[1]);
+            let in_metres = move |segment: [Degrees; 2]| segment.map(|at| frame.metres(at));
+            let near = self.near(segment, reach_m);
+            near.filter_map(move |(found, other)| {
+                span_near(in_metres(segment), in_metres(other), reach_m).and(Some(found))
+            })
+        });
+        let found: Vec<Found> = near.collect::<BTreeSet<_>>().into_iter().collect();
+        let goes_on = |a: &Found, b: &Found| (a.0, a.1, a.2 + 1) == *b;
+        found
+            .chunk_by(goes_on)
+            .map(|run| self.stretch(run))
+            .collect()
+    }
+
+    /// Segments that follow each other, as one line on the turn on which they were found.
+    fn stretch(&self, run: &[Found]) -> Polyline {
+        let (turn, line, first) = run[0];
+        let line = &self.lines[line];
+        let beyond = (first + run.len() + 1).min(line.len());
+        let stretch = line[first..beyond].iter();
+        stretch.map(|&at| shifted(at, -TURNS[turn])).collect()
     }
 }
 
@@ -292,19 +344,18 @@ fn turn_of(position: Degrees) -> f64 {
     (position[0] / 360.0).round() * 360.0
 }
 
-fn shifted(positions: [Degrees; 2], degrees_east: f64) -> [Degrees; 2] {
-    positions.map(|[lon, lat]| [lon + degrees_east, lat])
+fn shifted([lon, lat]: Degrees, degrees_east: f64) -> Degrees {
+    [lon + degrees_east, lat]
 }
 
 fn bounds(line: &[Degrees]) -> [Degrees; 2] {
-    let [mut low, mut high] = [line[0]; 2];
-    for position in line {
-        for axis in 0..2 {
-            low[axis] = low[axis].min(position[axis]);
-            high[axis] = high[axis].max(position[axis]);
-        }
-    }
-    [low, high]
+    let widened = |[low, high]: [Degrees; 2], at: &Degrees| {
+        [
+            [low[0].min(at[0]), low[1].min(at[1])],
+            [high[0].max(at[0]), high[1].max(at[1])],
+        ]
+    };
+    line.iter().fold([line[0]; 2], widened)
 }
 
 /// The area within a distance of lines, in metres.
