@@ -834,7 +834,7 @@ fn the_chain_of_commands_thins_out_the_town_and_leaves_no_place_alone() {
 }
 
 #[test]
-fn the_chain_runs_on_real_tiles() {
+fn points_of_real_tiles_are_written_merged_and_simplified() {
     let tiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/tiles");
     let Ok(tiles) = tiles.canonicalize() else {
         println!("skipped: no real tiles at {}", tiles.display());
@@ -846,9 +846,22 @@ fn the_chain_runs_on_real_tiles() {
         tiles.display()
     ));
     for kind in ["pano", "no__pano"] {
-        let [all, matched, simplified] = chain(&folder, kind);
-        println!("{kind}: {all} points, {matched} matched, {simplified} simplified");
-        assert!(all >= matched && matched > simplified && simplified > 0);
+        let points = format!("data/mapillary_points__{kind}.geojson");
+        let sequences = format!("data/mapillary_sequence__{kind}.geojson");
+        folder.good(&format!(
+            "geokit merge_sequences --geojson_input {sequences}"
+        ));
+        let merged = folder.features("data/mapillary_merge_sequences.geojson");
+        assert_eq!(merged.len(), folder.features(&sequences).len());
+        folder.good(&format!(
+            "geokit simplify_points --input_points {points} --points_distance 10"
+        ));
+        let simplified = folder
+            .features("data/mapillary_simplify_points.geojson")
+            .len();
+        let all = folder.features(&points).len();
+        println!("{kind}: {all} points, {simplified} simplified");
+        assert!(all > simplified && simplified > 0);
     }
 }
 
