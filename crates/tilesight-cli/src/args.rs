@@ -12,6 +12,8 @@ use tilesight::{Bbox, LonLat, Period, TileCount};
 use tilesight_fetch::graph::{Fields, ThumbnailSize};
 use tilesight_fetch::{FetchOptions, Manners, Origin};
 
+use crate::geokit::Geokit;
+
 /// Ask a folder or archive of street-level imagery tiles, offline.
 ///
 /// SOURCE is a dataset file (.tsight), a folder of tiles {z}/{x}/{y}.mvt (or .pbf, gzipped or not),
@@ -81,6 +83,9 @@ Example:
     Export(Export),
     /// Say what a source holds: tiles, area, counts, dates, licence
     Info(Info),
+    /// The commands of geokit's mapillary module, under their own names and options
+    #[command(subcommand)]
+    Geokit(Geokit),
     /// Ask the Graph API about images, map features, organizations and sequences
     #[command(
         subcommand,
@@ -748,7 +753,7 @@ pub(crate) enum GroupBy {
     Kind,
 }
 
-fn bbox(text: &str) -> Result<Bbox, String> {
+pub(crate) fn bbox(text: &str) -> Result<Bbox, String> {
     let [west, south, east, north] = numbers(text)
         .ok_or("a box is west,south,east,north in degrees, as 24.92,60.16,24.95,60.18")?;
     Bbox::from_degrees(west, south, east, north).map_err(|error| error.to_string())
@@ -766,7 +771,7 @@ fn headings(text: &str) -> Result<(f64, f64), String> {
     Ok((first, last))
 }
 
-fn number(text: &str) -> Result<f64, String> {
+pub(crate) fn number(text: &str) -> Result<f64, String> {
     let [number] = numbers(text).ok_or("it is not a number, as 50 or 12.5")?;
     Ok(number)
 }
@@ -797,7 +802,7 @@ fn age(text: &str) -> Result<Duration, String> {
     age().ok_or_else(|| "an age is a number and one of s, m, h, d and w, as 30d".to_owned())
 }
 
-fn id(text: &str) -> Result<i64, String> {
+pub(crate) fn id(text: &str) -> Result<i64, String> {
     let id = text.trim().parse();
     id.map_err(|_| "an id is a whole number, as 498763468214164".to_owned())
 }

@@ -49,7 +49,8 @@ fn wanted(found: &Selection<'_>) -> Vec<Wanted> {
     found.iter().map(image).collect()
 }
 
-fn conclude(summary: DownloadSummary, voice: Voice) -> Result<(), Failure> {
+/// Says how a download ended.
+pub(crate) fn conclude(summary: DownloadSummary, voice: Voice) -> Result<(), Failure> {
     let DownloadSummary {
         downloaded,
         already_there,

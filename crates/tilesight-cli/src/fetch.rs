@@ -43,8 +43,19 @@ pub(crate) fn fetch(typed: &args::Fetch, voice: Voice) -> Result<(), Failure> {
     let bar = voice.fetch_bar();
     let mut progress = Progress::new(&bar, voice);
     let report = fetcher.fetch(&typed.store, &tiles, |event| progress.follow(event));
+    output::end_on_next_interrupt();
     bar.finish_and_clear();
     conclude(&report?, voice)
+}
+
+/// Fetches what the store lacks of the region; where that is nothing, needs neither token nor
+/// network.
+pub(crate) fn fetch_missing(typed: &args::Fetch, voice: Voice) -> Result<(), Failure> {
+    let plan = tilesight_fetch::plan(&typed.store, &tiles(typed)?, &options(typed)?)?;
+    match plan.requests() {
+        0 => Ok(()),
+        _ => fetch(typed, voice),
+    }
 }
 
 fn tiles(typed: &args::Fetch) -> Result<Vec<TileKey>, Failure> {

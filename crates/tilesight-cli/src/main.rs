@@ -3,7 +3,7 @@
 //! [`args`] holds what was typed, [`plan`] makes questions of it, [`ask`] and [`info`] answer
 //! them, [`build`] makes dataset files, [`pack`] archives and `export` partitioned datasets, [`fetch`]
 //! fills stores and [`verify`] examines them, [`graph`] and
-//! [`download`] ask the [`service`], and [`output`] alone prints.
+//! [`download`] ask the [`service`], [`geokit`] does what geokit does, and [`output`] alone prints.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,7 @@ mod download;
 mod export;
 mod failure;
 mod fetch;
+mod geokit;
 mod graph;
 mod info;
 mod output;
@@ -62,6 +63,7 @@ fn run(command: Command, voice: Voice) -> Result<(), Failure> {
         #[cfg(feature = "parquet")]
         Command::Export(typed) => export::export(typed, voice),
         Command::Info(typed) => info::show(&typed, voice),
+        Command::Geokit(typed) => geokit::run(typed, voice),
         Command::Graph(typed) => graph::ask(typed),
         Command::DownloadImages(typed) => download::download(typed, voice),
         Command::Build(typed) => build::build(&typed, voice),

@@ -78,6 +78,14 @@ impl Voice {
         )
     }
 
+    /// A bar for asking where pictures are, on a terminal alone.
+    pub(crate) fn address_bar(self, pictures: u64) -> ProgressBar {
+        self.bar(
+            Some(pictures),
+            "asking {wide_bar} {pos}/{len} addresses, {eta}",
+        )
+    }
+
     /// A bar for the writing of rows, on a terminal alone.
     #[cfg(feature = "parquet")]
     pub(crate) fn export_bar(self) -> ProgressBar {
@@ -294,6 +302,12 @@ static STOP: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
 /// Lets the first interrupt from now on end work in its own way; the second ends the program.
 pub(crate) fn stop_on_interrupt(stop: impl Fn() + Send + 'static) {
     *STOP.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(stop));
+}
+
+/// Lets the first interrupt from now on end the program: the work that ends in its own way is
+/// done.
+pub(crate) fn end_on_next_interrupt() {
+    *STOP.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
 struct Unfinished;

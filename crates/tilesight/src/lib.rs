@@ -33,7 +33,6 @@
 
 mod about;
 mod build;
-#[cfg(feature = "fetch")]
 pub mod compat;
 mod dataset;
 mod decode;
