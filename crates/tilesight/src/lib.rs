@@ -32,6 +32,7 @@
 #![forbid(unsafe_code)]
 
 mod about;
+pub mod annotations;
 mod build;
 mod dataset;
 mod decode;
@@ -39,6 +40,7 @@ mod error;
 #[cfg(feature = "fetch")]
 mod fetching;
 pub mod formats;
+pub mod import;
 mod pack;
 mod source;
 
