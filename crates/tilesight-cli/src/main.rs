@@ -2,11 +2,12 @@
 //!
 //! [`args`] holds what was typed, [`plan`] makes questions of it, [`ask`] and [`info`] answer
 //! them, [`build`] makes dataset files, [`pack`] archives and `export` partitioned datasets, [`fetch`]
-//! fills stores and [`verify`] examines them, [`graph`] and
+//! and [`import`] fill stores, [`annotate`] says something of sequences and [`verify`] examines them, [`graph`] and
 //! [`download`] ask the [`service`], and [`output`] alone prints.
 
 #![forbid(unsafe_code)]
 
+mod annotate;
 mod args;
 mod ask;
 mod build;
@@ -16,6 +17,7 @@ mod export;
 mod failure;
 mod fetch;
 mod graph;
+mod import;
 mod info;
 mod output;
 mod pack;
@@ -57,6 +59,8 @@ fn run(command: Command, voice: Voice) -> Result<(), Failure> {
         Command::Images(typed) => ask::answer(&Plan::images(typed, on_terminal)?, voice),
         Command::Sequences(typed) => ask::answer(&Plan::sequences(typed, on_terminal)?, voice),
         Command::Features(typed) => ask::answer(&Plan::features(typed, on_terminal)?, voice),
+        Command::Annotate(typed) => annotate::annotate(typed, voice),
+        Command::Import(typed) => import::import(&typed, voice),
         Command::Fetch(typed) => fetch::fetch(&typed, voice),
         Command::Verify(typed) => verify::verify(&typed, voice),
         #[cfg(feature = "parquet")]
