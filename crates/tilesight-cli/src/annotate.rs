@@ -1,6 +1,7 @@
 //! What people say of sequences: saying it, listing it, and asking by it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -55,14 +56,20 @@ enum Action {
 #[derive(Debug, Args)]
 struct Named {
     /// Which sequences
-    #[arg(
-        value_name = "ID,…",
-        value_delimiter = ',',
-        num_args = 1,
-        required = true,
-        allow_hyphen_values = true
-    )]
-    sequences: Vec<String>,
+    #[arg(value_name = "ID,…", allow_hyphen_values = true)]
+    sequences: Ids,
+}
+
+/// Ids between commas: one word, since ids may begin with a hyphen as options do.
+#[derive(Debug, Clone)]
+struct Ids(Vec<String>);
+
+impl FromStr for Ids {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.split(',').map(str::to_owned).collect()))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -320,9 +327,9 @@ struct Owners(BTreeMap<String, Option<Owner>>);
 impl Owners {
     /// Looks sequences up, which must be there.
     fn find(source: &Source, named: &Named, voice: Voice) -> Result<Self, Failure> {
-        let ids = named.sequences.iter().map(String::as_str);
+        let ids = named.sequences.0.iter().map(String::as_str);
         let owners = Self::of(source, ids, voice)?;
-        owners.check_all(&named.sequences, source)?;
+        owners.check_all(&named.sequences.0, source)?;
         Ok(owners)
     }
 
@@ -390,7 +397,7 @@ fn change(
     change: impl Fn(&mut Note),
 ) -> Result<(), Failure> {
     annotations::edit(file, |all| {
-        for id in &named.sequences {
+        for id in &named.sequences.0 {
             let mut note = all.note(id).cloned().unwrap_or_default();
             change(&mut note);
             owners.complete(id, &mut note)?;
@@ -512,7 +519,7 @@ fn tour_key(all: &Annotations, typed: &Tour) -> Result<TourKey, Failure> {
 
 fn forget(file: &Path, named: &Named) -> Result<(), Failure> {
     annotations::edit(file, |all| {
-        for id in &named.sequences {
+        for id in &named.sequences.0 {
             let unknown = || Failure::usage(format!("nothing is said of the sequence {id:?}"));
             all.remove(id).ok_or_else(unknown)?;
         }

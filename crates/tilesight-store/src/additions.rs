@@ -35,7 +35,7 @@ pub(crate) fn list(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 mod tests {
     use std::fs;
 
-    use crate::{About, Error, StoreWriter, TileStore, open};
+    use crate::{About, Error, StoreWriter, open};
 
     const ABOUT: About<'_> = About {
         tileset: "images",

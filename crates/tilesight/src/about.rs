@@ -74,7 +74,7 @@ mod tests {
                 key: "a".into(),
                 username: Some("b".into()),
                 created_at_ms: Some(1_458_211_673_106),
-                old_keys: vec![(-4_213_297_326_290_204_281, "LwrHXqFRN_pszCopTKHF_Q".into())],
+                old_keys: vec![(-2_868_043_259_799_504_172, "LwrHXqFRN_pszCopTKHF_Q".into())],
                 ..ImportedSequence::default()
             }],
         };

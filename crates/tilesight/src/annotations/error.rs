@@ -1,5 +1,6 @@
 //! Why annotations are refused, and why their file is not read or written.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// An annotation that breaks a rule.
@@ -115,7 +116,7 @@ impl AnnotationError {
         )
     }
 
-    pub(super) fn damaged(path: &Path, reason: impl ToString) -> Self {
+    pub(super) fn damaged(path: &Path, reason: impl Display) -> Self {
         Self::Damaged {
             path: path.to_owned(),
             reason: reason.to_string(),

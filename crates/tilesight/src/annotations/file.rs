@@ -4,6 +4,7 @@
 //! the rows that differ are written in one transaction, which holds the file from reading to
 //! writing. So the rules are in one place, and a killed process or a full disk changes nothing.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -120,7 +121,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Annotations, AnnotationError> {
 ///
 /// # Example
 ///
-/// See the [module](self).
+/// See the [module](crate::annotations).
 pub fn edit<T, E: From<AnnotationError>>(
     path: impl AsRef<Path>,
     change: impl Fn(&mut Annotations) -> Result<T, E>,
@@ -267,7 +268,7 @@ impl Rows {
 
     /// Joins the rows by the rules, or says which rule they break.
     fn join(self) -> Result<Annotations, String> {
-        let mut notes = Annotations::default().notes;
+        let mut notes: BTreeMap<String, Note> = BTreeMap::new();
         for [id, owner, owner_name, title, description, transport] in self.sequences {
             let transport = transport.map(|name| name.parse()).transpose();
             let note = Note {
@@ -308,8 +309,8 @@ fn joined_tours(
     rows: Vec<[Option<String>; 3]>,
     tags: Vec<[String; 3]>,
     sequences: Vec<[String; 3]>,
-) -> Result<std::collections::BTreeMap<TourKey, Tour>, String> {
-    let mut tours = Annotations::default().tours;
+) -> Result<BTreeMap<TourKey, Tour>, String> {
+    let mut tours = BTreeMap::new();
     for [owner, name, description] in rows {
         let key = TourKey {
             owner: owner.unwrap_or_default(),
@@ -454,7 +455,7 @@ mod tests {
         }
     }
 
-    fn say(path: &Path, id: &str, note: Note) -> Result<(), AnnotationError> {
+    fn say(path: &Path, id: &str, note: &Note) -> Result<(), AnnotationError> {
         edit(path, |all| Ok(all.put(id, note.clone()).map(drop)?))
     }
 
@@ -517,7 +518,7 @@ mod tests {
         assert!(matches!(refused, Err(AnnotationError::Rule(_))));
         assert!(fs::read(&path).unwrap() == before);
         let new = path.with_file_name("new.annotations");
-        assert!(say(&new, "sequence-1", own).is_err());
+        assert!(say(&new, "sequence-1", &own).is_err());
         assert!(!new.exists());
         assert!(matches!(read(&new), Err(AnnotationError::Missing(_))));
     }
@@ -584,7 +585,7 @@ mod tests {
             let before = fs::read(&path).unwrap();
             for message in [
                 read(&path).unwrap_err().to_string(),
-                say(&path, "a", note("b")).unwrap_err().to_string(),
+                say(&path, "a", &note("b")).unwrap_err().to_string(),
             ] {
                 assert!(message.contains(expected), "{message}");
             }
@@ -641,7 +642,7 @@ mod tests {
                 prop_assert!(again.merge(all.clone()).is_ok());
                 prop_assert_eq!(again, all);
             }
-            let _ = say(&path, "another", note("New"));
+            let _ = say(&path, "another", &note("New"));
         }
 
         #[test]

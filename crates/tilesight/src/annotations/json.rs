@@ -60,7 +60,7 @@ impl Annotations {
             sequences: self.notes().map(SequenceJson::of).collect(),
             tours: self.tours().map(TourJson::of).collect(),
         };
-        let mut text = serde_json::to_string_pretty(&document).map_err(not_json)?;
+        let mut text = serde_json::to_string_pretty(&document).map_err(|error| not_json(&error))?;
         text.push('\n');
         Ok(text)
     }
@@ -87,7 +87,7 @@ impl Annotations {
     /// # Ok::<(), tilesight::annotations::AnnotationError>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Self, AnnotationError> {
-        let document: Document = serde_json::from_str(text).map_err(not_json)?;
+        let document: Document = serde_json::from_str(text).map_err(|error| not_json(&error))?;
         if document.format != FORMAT || document.version != VERSION {
             let expected =
                 format!("\"format\": {FORMAT:?} and \"version\": {VERSION} are expected");
@@ -113,7 +113,7 @@ impl Annotations {
     }
 }
 
-fn not_json(error: serde_json::Error) -> AnnotationError {
+fn not_json(error: &serde_json::Error) -> AnnotationError {
     AnnotationError::Json(error.to_string())
 }
 

@@ -95,9 +95,8 @@ impl Imports {
         let mut rows = part.tile(world, None);
         for sequence in &self.sequences {
             let creator_id = creator_id(&sequence.about);
-            let mut captured_at_ms = None;
-            for image in self.images_of(sequence) {
-                captured_at_ms = self.time_after(captured_at_ms, image, sequence);
+            let images = self.images_of(sequence);
+            for (image, captured_at_ms) in images.iter().zip(self.times(sequence, &images)) {
                 let row = ImageRow {
                     captured_at_ms,
                     compass_angle_deg: image.heading_deg,
@@ -111,16 +110,27 @@ impl Imports {
         }
     }
 
-    /// When an image was taken: as a tile tells, or a millisecond after the one before.
-    fn time_after(
-        &self,
-        before_ms: Option<i64>,
-        image: &V3Image,
-        sequence: &V3Sequence,
-    ) -> Option<i64> {
-        let told_ms = self.captured_at_ms.get(&image.id).copied().flatten();
-        let next_ms = before_ms.map(|ms| ms.saturating_add(1));
-        told_ms.or(next_ms).or(sequence.captured_at_ms)
+    /// When images were taken: as tiles tell, or a millisecond after the one before, but never after
+    /// the next of which a tile tells.
+    fn times(&self, sequence: &V3Sequence, images: &[&V3Image]) -> Vec<Option<i64>> {
+        let told_ms = |image: &&V3Image| self.captured_at_ms.get(&image.id).copied().flatten();
+        let mut next_told_ms = None;
+        let mut bounds_ms: Vec<Option<i64>> = Vec::new();
+        for image in images.iter().rev() {
+            next_told_ms = told_ms(image).or(next_told_ms);
+            bounds_ms.push(next_told_ms);
+        }
+        let mut before_ms: Option<i64> = None;
+        let bounded = images.iter().zip(bounds_ms.into_iter().rev());
+        bounded
+            .map(|(image, bound_ms)| {
+                let after_ms = before_ms.map(|ms| ms.saturating_add(1));
+                let guessed_ms = after_ms.or(sequence.captured_at_ms);
+                let guessed_ms = guessed_ms.map(|ms| ms.min(bound_ms.unwrap_or(ms)));
+                before_ms = told_ms(image).or(guessed_ms);
+                before_ms
+            })
+            .collect()
     }
 
     /// Adds the lines, tile by tile as tiles have them, where no tile is held that would have

@@ -38,7 +38,7 @@ pub(super) struct V3Image {
 #[serde(tag = "type")]
 enum Document {
     FeatureCollection { features: Vec<OneFeature> },
-    Feature(Feature),
+    Feature(Box<Feature>),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ struct Properties {
     #[serde(default)]
     captured_at: Option<Scalar>,
     #[serde(rename = "coordinateProperties")]
-    coordinate_properties: CoordinateProperties,
+    of_coordinates: CoordinateProperties,
     #[serde(default)]
     created_at: Option<Scalar>,
     key: String,
@@ -111,7 +111,7 @@ pub(super) fn read(text: &str) -> Result<(Vec<V3Sequence>, u64), ImportError> {
     for document in serde_json::Deserializer::from_str(text).into_iter() {
         let features = match document.map_err(|error| ImportError::Json(error.to_string()))? {
             Document::FeatureCollection { features } => features,
-            Document::Feature(feature) => vec![OneFeature::Feature(feature)],
+            Document::Feature(feature) => vec![OneFeature::Feature(*feature)],
         };
         for feature in features {
             number += 1;
@@ -168,7 +168,7 @@ fn understood(one: OneFeature) -> Result<V3Sequence, String> {
     let Properties {
         camera_make,
         captured_at,
-        coordinate_properties: CoordinateProperties { cas, image_keys },
+        of_coordinates: CoordinateProperties { cas, image_keys },
         created_at,
         key,
         pano,
