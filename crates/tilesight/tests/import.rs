@@ -155,7 +155,7 @@ fn compat_4_what_tiles_do_not_tell_comes_from_the_import() {
         &[("7", 10.5), ("8", 20.5), ("5", 0.25)],
     );
     let (_dir, store) = place();
-    import(&collection(&[feature.clone()]), &store).unwrap();
+    import(&collection(std::slice::from_ref(&feature)), &store).unwrap();
     let data = Dataset::open(&store).unwrap();
     let line: Value = serde_json::from_str(&v3(&data)).unwrap();
     assert_eq!(line["properties"], feature["properties"]);
@@ -165,7 +165,7 @@ fn compat_4_what_tiles_do_not_tell_comes_from_the_import() {
     // Keys of today are ids that can be asked for.
     let mut today = feature;
     today["properties"]["user_key"] = json!("549053432678742");
-    import(&collection(&[today.clone()]), &store).unwrap();
+    import(&collection(std::slice::from_ref(&today)), &store).unwrap();
     let data = Dataset::open(&store).unwrap();
     let by_creator = Filter {
         creators: vec![549_053_432_678_742],
