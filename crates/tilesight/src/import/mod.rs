@@ -21,6 +21,11 @@
 //!
 //! These files tell when a sequence begins and not when each image was taken. An image is dated a
 //! millisecond after the one before it, or as a tile dates it, which keeps the order of the file.
+//!
+//! # What it does not do
+//!
+//! Where a store holds tiles of zooms 6 to 13 alone, which have lines without images, the line of a
+//! sequence that was imported too is drawn through its images as well, and counts twice there.
 
 mod rows;
 mod v3;
