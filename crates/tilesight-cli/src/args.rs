@@ -69,6 +69,18 @@ Examples:
   tilesight sequences town.mbtiles --aoi district.geojson -o sequences.geojson
   tilesight sequences town.mbtiles --near 24.9384,60.1699 --radius 100 -f table")]
     Sequences(Sequences),
+    /// Say something of sequences: titles, transport types, tags, likes and tours
+    ///
+    /// It is kept beside the source, as town.annotations for town, town.mbtiles and town.tsight,
+    /// and is what --tag, --transport, --tour and --title of images and sequences look at.
+    #[command(after_help = "\
+Examples:
+  tilesight annotate town set _ix-TQiaz8DnY0_8JeS3if --title 'To the sea' --transport walk
+  tilesight annotate town tag _ix-TQiaz8DnY0_8JeS3if --add sea,winter
+  tilesight annotate town like _ix-TQiaz8DnY0_8JeS3if --user 549053432678742
+  tilesight annotate town tour Shores --add _ix-TQiaz8DnY0_8JeS3if
+  tilesight annotate town export -o annotations.json")]
+    Annotate(crate::annotate::Annotate),
     /// Find map features: traffic signs and objects
     #[command(after_help = "\
 Examples:
@@ -86,6 +98,11 @@ Example:
     /// The commands of geokit's mapillary module, under their own names and options
     #[command(subcommand)]
     Geokit(Geokit),
+    /// Import sequences of Mapillary's API v3 or of Map the Paths into a store
+    #[command(after_help = "\
+Example:
+  tilesight import sequences.geojson --store town.mbtiles")]
+    Import(crate::import::Import),
     /// Ask the Graph API about images, map features, organizations and sequences
     #[command(
         subcommand,
@@ -223,6 +240,8 @@ pub(crate) struct Images {
     #[command(flatten)]
     pub(crate) filter: Filter,
     #[command(flatten)]
+    pub(crate) annotated: crate::annotate::Annotated,
+    #[command(flatten)]
     pub(crate) output: Output,
 
     /// Print how many there are for each of something
@@ -238,6 +257,8 @@ pub(crate) struct Sequences {
     pub(crate) place: Place,
     #[command(flatten)]
     pub(crate) filter: Filter,
+    #[command(flatten)]
+    pub(crate) annotated: crate::annotate::Annotated,
     #[command(flatten)]
     pub(crate) output: Output,
 

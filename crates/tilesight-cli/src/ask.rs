@@ -21,8 +21,9 @@ pub(crate) fn answer(plan: &Plan, voice: Voice) -> Result<(), Failure> {
             let found = data.sequences(query)?;
             voice_missing(found.missing(), voice);
             if let Answer::Shape { shape, as_lines } = plan.answer {
-                let written =
-                    output::write(&plan.target, |out| Ok(shape.write(&found, as_lines, out)?))?;
+                let written = output::write(&plan.target, |out| {
+                    Ok(shape.write_of(&data, &found, as_lines, out)?)
+                })?;
                 voice_written(written, plan, voice);
             } else {
                 write(&found, found.len(), (&data, &query.place), plan, voice)?;

@@ -56,6 +56,7 @@ fn as_json(path: &Path, data: &Dataset, info: &Info) -> Value {
         "read": source.tilesets,
         "not_read": source.ignored,
         "rows_left_out": source.left_out,
+        "imported_sequences": source.imported.len(),
         "images": info.images,
         "panoramas": info.panoramas,
         "flat_images": info.flat_images,
@@ -111,6 +112,10 @@ fn as_text(path: &Path, data: &Dataset, info: &Info) -> String {
         "size",
         format_args!("{} bytes of tiles", grouped(source.bytes)),
     );
+    if !source.imported.is_empty() {
+        let imported = grouped(source.imported.len() as u64);
+        lines.add("imported", format_args!("{imported} sequences"));
+    }
     add_rows(&mut lines, info);
     for held in &info.tilesets {
         let TilesetInfo {

@@ -2,11 +2,13 @@
 //!
 //! [`args`] holds what was typed, [`plan`] makes questions of it, [`ask`] and [`info`] answer
 //! them, [`build`] makes dataset files, [`pack`] archives and `export` partitioned datasets, [`fetch`]
-//! fills stores and [`verify`] examines them, [`graph`] and
-//! [`download`] ask the [`service`], [`geokit`] does what geokit does, and [`output`] alone prints.
+//! and [`import`] fill stores, [`annotate`] says something of sequences and [`verify`] examines
+//! them, [`graph`] and [`download`] ask the [`service`], [`geokit`] does what geokit does, and
+//! [`output`] alone prints.
 
 #![forbid(unsafe_code)]
 
+mod annotate;
 mod args;
 mod ask;
 mod build;
@@ -17,6 +19,7 @@ mod failure;
 mod fetch;
 mod geokit;
 mod graph;
+mod import;
 mod info;
 mod output;
 mod pack;
@@ -58,6 +61,8 @@ fn run(command: Command, voice: Voice) -> Result<(), Failure> {
         Command::Images(typed) => ask::answer(&Plan::images(typed, on_terminal)?, voice),
         Command::Sequences(typed) => ask::answer(&Plan::sequences(typed, on_terminal)?, voice),
         Command::Features(typed) => ask::answer(&Plan::features(typed, on_terminal)?, voice),
+        Command::Annotate(typed) => annotate::annotate(typed, voice),
+        Command::Import(typed) => import::import(&typed, voice),
         Command::Fetch(typed) => fetch::fetch(&typed, voice),
         Command::Verify(typed) => verify::verify(&typed, voice),
         #[cfg(feature = "parquet")]

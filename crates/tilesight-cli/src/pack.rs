@@ -28,6 +28,13 @@ pub(crate) fn pack(typed: &args::Pack, voice: Voice) -> Result<(), Failure> {
         bytes,
         ..
     } = packed;
+    let imported = tilesight::import::count(&source.path)?;
+    if imported > 0 {
+        voice.warn(format_args!(
+            "an archive holds tiles alone: {imported} imported sequences are not in it; `tilesight \
+             build` takes them along"
+        ));
+    }
     voice.tell(format_args!(
         "{tiles} tiles, {contents} of them different, in {bytes} bytes: {}",
         target.display()

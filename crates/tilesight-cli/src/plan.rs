@@ -10,6 +10,7 @@ use tilesight::{
     SequenceQuery,
 };
 
+use crate::annotate;
 use crate::args::{self, Source};
 use crate::failure::Failure;
 
@@ -65,7 +66,7 @@ impl Plan {
         };
         let query = ImageQuery {
             place: place(&typed.place)?,
-            filter: filter(typed.filter),
+            filter: annotate::narrowed(filter(typed.filter), typed.annotated, &typed.source)?,
             limit: typed.output.limit,
             allow_partial: typed.output.partial,
         };
@@ -87,7 +88,7 @@ impl Plan {
         };
         let query = SequenceQuery {
             place: place(&typed.place)?,
-            filter: filter(typed.filter),
+            filter: annotate::narrowed(filter(typed.filter), typed.annotated, &typed.source)?,
             limit: typed.output.limit,
             allow_partial: typed.output.partial,
         };

@@ -102,7 +102,7 @@ impl Dataset {
     pub(crate) fn answer(&self, query: &ImageQuery) -> Result<(Answer, Option<NotHeld>), Error> {
         let place = PreparedPlace::new(&query.place)?;
         let filter = ImageFilter::new(&query.filter, &self.images)?;
-        let missing = self.coverage.missing(IMAGES, &place)?;
+        let missing = self.missing(IMAGES, &place)?;
         let missing = partial(missing, query.allow_partial)?;
         let mut answer = self.find_images(&place, &filter)?;
         let beyond = self.coverage.missing_of_nearest(IMAGES, &place, &answer);
@@ -123,7 +123,7 @@ impl Dataset {
             return Ok(self.images(query)?.len() as u64);
         }
         let filter = ImageFilter::new(&query.filter, &self.images)?;
-        partial(self.coverage.missing(IMAGES, &place)?, query.allow_partial)?;
+        partial(self.missing(IMAGES, &place)?, query.allow_partial)?;
         let count = match query.filter.kind {
             Some(kind) if filter.is_any_but_kind() => self.count_kind(&place, kind)?,
             _ => {
@@ -241,6 +241,19 @@ impl Dataset {
         let row = self.images.row_of(id)?;
         self.images.touch_names_of(row.into_iter(), 1)?;
         Ok(row.map(|row| self.images.get(row)))
+    }
+
+    /// What is not held of a place. Everything that there is, is held even where no tile is: rows
+    /// may come from elsewhere.
+    pub(crate) fn missing(
+        &self,
+        need: Need,
+        place: &PreparedPlace<'_>,
+    ) -> Result<Option<NotHeld>, Error> {
+        match self.coverage.missing(need, place) {
+            Err(Error::NoTileset(Tileset::Images)) if !self.is_empty() => Ok(None),
+            missing => missing,
+        }
     }
 
     /// Finds rows, whether or not the place is held.

@@ -25,6 +25,7 @@
 
 #![forbid(unsafe_code)]
 
+mod additions;
 mod error;
 mod folder;
 mod mbtiles;
@@ -73,6 +74,16 @@ pub trait TileStore: fmt::Debug + Send + Sync {
     /// What the store knows of its tiles beyond their bytes, if it keeps a ledger.
     fn ledger(&self) -> Option<&Ledger> {
         None
+    }
+
+    /// Reads the texts that were [added](StoreWriter::add) to the store beside its tiles, the last
+    /// first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Sqlite`] when they cannot be read.
+    fn additions(&self) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
     }
 }
 

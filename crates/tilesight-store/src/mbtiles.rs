@@ -12,6 +12,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row, params};
 use tilesight_tile::{Bbox, TileId};
 
+use crate::additions;
 use crate::ledger::{self, Ledger, Line, LineError, TileState};
 use crate::{Error, Metadata, StoredTile, TileStore};
 
@@ -124,6 +125,12 @@ impl Mbtiles {
         })
     }
 
+    /// An idle connection, or a new one.
+    fn connection(&self) -> Result<Connection, Error> {
+        let idle = self.idle().pop();
+        idle.map_or_else(|| connect(&self.path, self.size), Ok)
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
         // A list of connections has no state in between that a panic could leave behind.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
@@ -137,11 +144,7 @@ impl TileStore for Mbtiles {
 
     fn read(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), Error> {
         bytes.clear();
-        let idle = self.idle().pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => connect(&self.path, self.size)?,
-        };
+        let connection = self.connection()?;
         let row_id = self.row_ids.as_ref().map(|row_ids| row_ids[index]);
         let table = match self.ledger {
             Some(_) => "tilesight_data",
@@ -159,6 +162,16 @@ impl TileStore for Mbtiles {
 
     fn ledger(&self) -> Option<&Ledger> {
         self.ledger.as_ref()
+    }
+
+    fn additions(&self) -> Result<Vec<String>, Error> {
+        if self.ledger.is_none() {
+            return Ok(Vec::new());
+        }
+        let connection = self.connection()?;
+        let outcome = additions::list(&connection).map_err(Error::sqlite(&self.path));
+        self.idle().push(connection);
+        outcome
     }
 }
 

@@ -14,7 +14,7 @@ use tilesight_tile::TileId;
 
 use crate::ledger::{self, TileState, row_from_south};
 use crate::lock::Lock;
-use crate::{Error, mbtiles};
+use crate::{Error, additions, mbtiles};
 
 /// Marks MBTiles archives among SQLite databases: "MPBX".
 const APPLICATION_ID: i64 = 0x4d50_4258;
@@ -206,6 +206,21 @@ impl StoreWriter {
     /// [`Error::Write`].
     pub fn requests_on(&self, day: i64) -> Result<u64, Error> {
         requests_on(&self.connection, day).map_err(Error::write(&self.path))
+    }
+
+    /// Keeps texts beside the tiles, by their keys: all of them or, with an error, none. A text
+    /// replaces the one of its key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`], as when the disk is full.
+    pub fn add(&mut self, texts: &[(&str, String)]) -> Result<(), Error> {
+        let mut add = || {
+            let transaction = self.connection.transaction()?;
+            additions::add(&transaction, texts)?;
+            transaction.commit()
+        };
+        add().map_err(Error::write(&self.path))
     }
 
     /// Forgets tiles, so that they are fetched anew.

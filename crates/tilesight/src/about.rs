@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 use tilesight_tile::TileId;
 
 use crate::formats::{ATTRIBUTION, LICENSE};
+use crate::import;
 use crate::source::{Source, TILESET_NAMES};
 
 /// Writes down what was read.
 pub(crate) fn to_json(source: &Source) -> String {
-    json!({
+    let mut about = json!({
         "name": source.name,
         "source_attribution": source.attribution,
         "tilesets": source.tilesets,
@@ -19,8 +20,11 @@ pub(crate) fn to_json(source: &Source) -> String {
         "fetched_at_ms": source.fetched_at_ms.map(|(first, last)| [first, last]),
         "attribution": ATTRIBUTION,
         "license": LICENSE,
-    })
-    .to_string()
+    });
+    if !source.imported.is_empty() {
+        about["imported"] = import::to_json(&source.imported);
+    }
+    about.to_string()
 }
 
 /// Reads what [`to_json`] wrote; what is not there is not known.
@@ -38,6 +42,7 @@ pub(crate) fn from_json(about: &str) -> Source {
         left_out: number("rows_left_out"),
         left_out_first: text("rows_left_out_first").and_then(|tile| tile.parse::<TileId>().ok()),
         fetched_at_ms: time(0).zip(time(1)),
+        imported: import::from_json(&about["imported"]),
     }
 }
 
@@ -52,6 +57,7 @@ fn tilesets(names: &Value) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::import::ImportedSequence;
 
     #[test]
     fn what_is_noted_is_read_back() {
@@ -64,6 +70,13 @@ mod tests {
             left_out: 2,
             left_out_first: TileId::new(14, 1, 2).ok(),
             fetched_at_ms: Some((1, 2)),
+            imported: vec![ImportedSequence {
+                key: "a".into(),
+                username: Some("b".into()),
+                created_at_ms: Some(1_458_211_673_106),
+                old_keys: vec![(-2_868_043_259_799_504_172, "LwrHXqFRN_pszCopTKHF_Q".into())],
+                ..ImportedSequence::default()
+            }],
         };
         assert_eq!(from_json(&to_json(&source)), source);
         assert_eq!(from_json(&to_json(&Source::default())), Source::default());

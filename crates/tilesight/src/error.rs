@@ -48,6 +48,12 @@ pub enum Error {
     /// Columns that there are not.
     #[error(transparent)]
     Fields(#[from] crate::formats::FieldError),
+    /// Annotations that could not be read or written, or break a rule.
+    #[error(transparent)]
+    Annotations(#[from] crate::annotations::AnnotationError),
+    /// Sequences of other services that could not be read.
+    #[error(transparent)]
+    Import(#[from] crate::import::ImportError),
 }
 
 impl Error {
@@ -57,13 +63,15 @@ impl Error {
         match self {
             Self::Store(error) => error.is_retryable(),
             Self::Query(error) => error.is_retryable(),
+            Self::Annotations(error) => error.is_retryable(),
             Self::Open(_)
             | Self::WriteDataset(_)
             | Self::Write { .. }
             | Self::Position(_)
             | Self::Region(_)
             | Self::Date(_)
-            | Self::Fields(_) => false,
+            | Self::Fields(_)
+            | Self::Import(_) => false,
             #[cfg(feature = "fetch")]
             Self::Cover(_) => false,
             #[cfg(feature = "fetch")]

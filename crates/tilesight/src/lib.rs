@@ -32,6 +32,7 @@
 #![forbid(unsafe_code)]
 
 mod about;
+pub mod annotations;
 mod build;
 pub mod compat;
 mod dataset;
@@ -40,6 +41,7 @@ mod error;
 #[cfg(feature = "fetch")]
 mod fetching;
 pub mod formats;
+pub mod import;
 mod pack;
 mod source;
 

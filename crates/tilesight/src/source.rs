@@ -12,9 +12,10 @@ use tilesight_tile::TileId;
 
 use crate::decode::{Contents, TileDecoder, Tilesets};
 use crate::error::Error;
+use crate::import::{ImportedSequence, Imports};
 
 /// Positions of images as they were recorded.
-const RECORDED: &str = "mly1_public";
+pub(crate) const RECORDED: &str = "mly1_public";
 
 /// Positions of the same images from reconstruction.
 const COMPUTED: &str = "mly1_computed_public";
@@ -66,9 +67,18 @@ pub struct Source {
     /// When the first and the last of the tiles were fetched, or found unchanged: milliseconds
     /// since 1970, UTC. Fetched stores alone know.
     pub fetched_at_ms: Option<(i64, i64)>,
+    /// The sequences that were [imported](crate::import), ascending by key.
+    pub imported: Vec<ImportedSequence>,
 }
 
 impl Source {
+    /// What was imported of a sequence, if it was.
+    pub fn imported(&self, key: &str) -> Option<&ImportedSequence> {
+        let imported = &self.imported;
+        let at = imported.binary_search_by(|sequence| sequence.key.as_str().cmp(key));
+        at.ok().map(|at| &imported[at])
+    }
+
     /// Takes over what was read of a further source. Its name is that of all only where there is
     /// but one.
     fn add(&mut self, other: Self) {
@@ -127,6 +137,7 @@ fn read_stores(
     tiles_a_part: usize,
     on_progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Dataset, Source), Error> {
+    let mut imports = Imports::of(stores)?;
     let ignored = ignored_tileset(stores);
     let chosen: Vec<Vec<usize>> = stores
         .iter()
@@ -140,10 +151,13 @@ fn read_stores(
     };
     let (mut holdings, mut source) = (Vec::new(), Source::default());
     for (store, indices) in stores.iter().zip(&chosen) {
-        let outcomes = decode_into(&mut builder, &**store, indices, tiles_a_part, &tick)?;
+        let mut add = |parts: &[Part]| add_all(&mut builder, &mut imports, parts);
+        let outcomes = decode_into(&mut add, &**store, indices, tiles_a_part, &tick)?;
         source.add(describe(&**store, indices, &outcomes));
         holdings.extend(holdings_of(&**store, outcomes, &source.ignored));
     }
+    imports.add_to(&mut builder, &holdings)?;
+    source.imported = imports.into_sequences();
     Ok((builder.finish(&holdings)?, source))
 }
 
@@ -186,10 +200,10 @@ struct Outcome {
     failure: Option<String>,
 }
 
-/// Decodes tiles into parts that follow each other in their order, and adds them: some while the
-/// next are decoded.
+/// Decodes tiles into parts that follow each other in their order, and hands them to `add`: some
+/// while the next are decoded.
 fn decode_into(
-    builder: &mut Builder,
+    add: &mut (dyn FnMut(&[Part]) -> Result<(), Error> + Send),
     store: &dyn TileStore,
     indices: &[usize],
     tiles_a_part: usize,
@@ -202,21 +216,22 @@ fn decode_into(
     for batch in indices.chunks(tiles_a_part * threads * PARTS_AT_A_TIME) {
         let (next, added) = rayon::join(
             || decode_all(store, batch, tiles_a_part, tick),
-            || add_all(builder, &decoded),
+            || add(&decoded),
         );
         added?;
         decoded = next.0;
         outcomes.extend(next.1);
     }
-    add_all(builder, &decoded)?;
+    add(&decoded)?;
     Ok(outcomes)
 }
 
-fn add_all(builder: &mut Builder, parts: &[Part]) -> Result<(), Error> {
-    parts
-        .iter()
-        .try_for_each(|part| builder.add(part))
-        .map_err(Error::from)
+fn add_all(builder: &mut Builder, imports: &mut Imports, parts: &[Part]) -> Result<(), Error> {
+    for part in parts {
+        imports.note(part);
+        builder.add(part)?;
+    }
+    Ok(())
 }
 
 fn decode_all(
@@ -298,6 +313,7 @@ fn describe(store: &dyn TileStore, indices: &[usize], outcomes: &[Outcome]) -> S
         left_out: outcomes.iter().map(|outcome| outcome.left_out).sum(),
         left_out_first: first.map(|outcome| outcome.tile),
         fetched_at_ms: fetched_at_ms(store, indices),
+        imported: Vec::new(),
     }
 }
 

@@ -207,6 +207,18 @@ impl Part {
         self.tiles.push(tile);
         TilePart { part: self, tile }
     }
+
+    /// The ids of its images, and when each was taken where that is known.
+    pub fn capture_times(&self) -> impl Iterator<Item = (i64, Option<i64>)> {
+        let times = self.images.captured_at_ms.iter();
+        let known = |&ms: &i64| (ms != UNKNOWN_MS).then_some(ms);
+        self.images.id.iter().copied().zip(times.map(known))
+    }
+
+    /// Whether a row of it is of a sequence, or names it.
+    pub fn has_sequence(&self, id: &str) -> bool {
+        self.sequences.numbers.contains_key(id)
+    }
 }
 
 /// Takes the rows of one tile.

@@ -53,7 +53,7 @@ impl Dataset {
     pub fn sequences(&self, query: &SequenceQuery) -> Result<SequenceSelection<'_>, Error> {
         let place = PreparedPlace::new(&query.place)?;
         let filter = ImageFilter::new(&query.filter, &self.images)?;
-        let missing = self.coverage.missing(Need::Sequences, &place)?;
+        let missing = self.missing(Need::Sequences, &place)?;
         let missing = partial(missing, query.allow_partial)?;
         let mut answer = self.find_sequences(&place, &filter)?;
         let beyond = self

@@ -8,6 +8,8 @@ use super::Written;
 use super::chunks::{chunks_of, in_order};
 use super::geojson::{push_array, push_positions, push_quoted, push_text};
 use super::number::{push_degrees, push_integer, push_shortest, push_time};
+use crate::Dataset;
+use crate::import::ImportedSequence;
 
 /// Sequences that are transformed at once.
 const CHUNK_ROWS: usize = 1 << 8;
@@ -17,7 +19,8 @@ const CHUNK_ROWS: usize = 1 << 8;
 /// Lines lead through the images of a sequence, so that coordinates, headings and ids are
 /// parallel, also across tiles that are not held; a line through a single image has its place
 /// twice, since a line has two positions at least (RFC 7946, section 3.1.4). Where no image is
-/// held, the lists are empty. What tiles do not tell is `null`.
+/// held, the lists are empty. What tiles do not tell is `null`, but for what was
+/// [imported](crate::import) and is known to [`write_of`](SequenceShape::write_of).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SequenceShape {
@@ -57,6 +60,33 @@ impl SequenceShape {
         as_lines: bool,
         out: &mut dyn Write,
     ) -> io::Result<Written> {
+        self.write_found(found, None, as_lines, out)
+    }
+
+    /// Writes sequences that a dataset was asked for as [`write`](Self::write) does, with what it
+    /// knows of those that were imported: the user, the camera, the date of upload, and the keys
+    /// that images had before 2021.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out` alone.
+    pub fn write_of(
+        self,
+        data: &Dataset,
+        found: &SequenceSelection<'_>,
+        as_lines: bool,
+        out: &mut dyn Write,
+    ) -> io::Result<Written> {
+        self.write_found(found, Some(data), as_lines, out)
+    }
+
+    fn write_found(
+        self,
+        found: &SequenceSelection<'_>,
+        data: Option<&Dataset>,
+        as_lines: bool,
+        out: &mut dyn Write,
+    ) -> io::Result<Written> {
         let (head, separator, tail) = match self {
             _ if as_lines => ("", "\n", if found.is_empty() { "" } else { "\n" }),
             Self::V2 => ("[", ",\n", "]\n"),
@@ -73,7 +103,8 @@ impl SequenceShape {
         };
         out.write_all(head.as_bytes())?;
         let mut written = Written::default();
-        let transform = |tracks: &Vec<Track<'_>>| (self.text(tracks, separator), tracks.len());
+        let transform =
+            |tracks: &Vec<Track<'_>>| (self.text(tracks, data, separator), tracks.len());
         let chunks = chunks_of(found.tracks(), CHUNK_ROWS);
         in_order(chunks, transform, |(text, rows)| {
             let skipped = if written.rows == 0 {
@@ -90,12 +121,21 @@ impl SequenceShape {
     }
 
     /// Sequences, each after a separator.
-    fn text(self, tracks: &[Track<'_>], separator: &str) -> io::Result<Vec<u8>> {
+    fn text(
+        self,
+        tracks: &[Track<'_>],
+        data: Option<&Dataset>,
+        separator: &str,
+    ) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
         for track in tracks {
             text.extend_from_slice(separator.as_bytes());
             let images: Vec<Image<'_>> = track.images().map_err(io::Error::other)?.collect();
-            let sequence = Shaped { track, images };
+            let sequence = Shaped {
+                track,
+                images,
+                imported: data.and_then(|data| data.source().imported(track.sequence.id)),
+            };
             match self {
                 Self::V2 => sequence.push_v2(&mut text),
                 Self::V2GeoJson => sequence.push_v2_feature(&mut text),
@@ -110,6 +150,7 @@ impl SequenceShape {
 struct Shaped<'t, 'a> {
     track: &'t Track<'a>,
     images: Vec<Image<'a>>,
+    imported: Option<&'t ImportedSequence>,
 }
 
 impl Shaped<'_, '_> {
@@ -149,14 +190,21 @@ impl Shaped<'_, '_> {
         let sequence = &self.track.sequence;
         push(
             out,
-            "{\"type\":\"Feature\",\"properties\":{\"camera_make\":null,\"captured_at\":",
+            "{\"type\":\"Feature\",\"properties\":{\"camera_make\":",
         );
+        self.push_imported(out, |imported| imported.camera_make.as_deref());
+        push(out, ",\"captured_at\":");
         self.push_captured_at(out, |out, ms| push_quoted(out, |out| push_time(out, ms)));
         push(out, ",\"coordinateProperties\":{\"cas\":");
         self.push_headings(out);
         push(out, ",\"image_keys\":");
         self.push_keys(out);
-        push(out, "},\"created_at\":null,\"key\":");
+        push(out, "},\"created_at\":");
+        match self.imported.and_then(|imported| imported.created_at_ms) {
+            Some(ms) => push_quoted(out, |out| push_time(out, ms)),
+            None => push(out, "null"),
+        }
+        push(out, ",\"key\":");
         push_text(out, sequence.id);
         push(out, ",\"pano\":");
         push(
@@ -170,11 +218,25 @@ impl Shaped<'_, '_> {
         push(out, ",\"user_key\":");
         match sequence.creator_id {
             Some(creator) => push_quoted(out, |out| push_integer(out, creator)),
-            None => push(out, "null"),
+            None => self.push_imported(out, |imported| imported.user_key.as_deref()),
         }
-        push(out, ",\"username\":null},\"geometry\":");
+        push(out, ",\"username\":");
+        self.push_imported(out, |imported| imported.username.as_deref());
+        push(out, "},\"geometry\":");
         self.push_line(out, false);
         push(out, "}");
+    }
+
+    /// Writes a text that only an import tells.
+    fn push_imported(
+        &self,
+        out: &mut Vec<u8>,
+        text: impl FnOnce(&ImportedSequence) -> Option<&str>,
+    ) {
+        match self.imported.and_then(text) {
+            Some(text) => push_text(out, text),
+            None => push(out, "null"),
+        }
     }
 
     fn positions(&self) -> Vec<[f64; 2]> {
@@ -249,7 +311,13 @@ impl Shaped<'_, '_> {
 
     fn push_keys(&self, out: &mut Vec<u8>) {
         push_array(out, &self.images, |out, image| {
-            push_quoted(out, |out| push_integer(out, image.id));
+            match self
+                .imported
+                .and_then(|imported| imported.old_key(image.id))
+            {
+                Some(key) => push_text(out, key),
+                None => push_quoted(out, |out| push_integer(out, image.id)),
+            }
         });
     }
 }
