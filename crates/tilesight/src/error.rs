@@ -45,6 +45,9 @@ pub enum Error {
     #[cfg(feature = "fetch")]
     #[error(transparent)]
     Fetch(#[from] tilesight_fetch::FetchError),
+    /// A file of targets, footprints or roads that was refused.
+    #[error(transparent)]
+    Shapes(#[from] crate::shapes::ReadError),
     /// Columns that there are not.
     #[error(transparent)]
     Fields(#[from] crate::formats::FieldError),
@@ -63,6 +66,7 @@ impl Error {
             | Self::Position(_)
             | Self::Region(_)
             | Self::Date(_)
+            | Self::Shapes(_)
             | Self::Fields(_) => false,
             #[cfg(feature = "fetch")]
             Self::Cover(_) => false,
