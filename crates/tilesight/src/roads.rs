@@ -29,7 +29,7 @@ use crate::holding::not_held;
 use crate::plane::{MAX_REACH_M, box_around, lon_lat};
 use crate::shapes::{Feature, Position, ReadError, Shape, ShapeFault, bounds_of};
 use crate::{Dataset, Error};
-use cover::{Camera, Intervals};
+use cover::{Camera, Intervals, Part};
 
 /// The ages by which [`CoveredLength::fresh_m`] is told apart, in years.
 pub const AGES_YEARS: [u32; 5] = [1, 2, 3, 5, 10];
@@ -382,7 +382,7 @@ impl Survey<'_> {
     fn measure(&self, piece: Piece, intervals: &Intervals) -> RoadCoverage {
         let of_kind = |kind| piece.length_m * intervals.share(|by| by.kind == Some(kind));
         let fresh_m = self.fresh_since_ms.map(|ages| {
-            let since = |ms| move |by: &Camera| by.captured_at_ms.is_some_and(|at| at >= ms);
+            let since = |ms| move |by: &Part| by.captured_at_ms.is_some_and(|at| at >= ms);
             ages.map(|ms| piece.length_m * intervals.share(since(ms)))
         });
         RoadCoverage {

@@ -75,7 +75,7 @@ impl Shape {
     pub fn new(geometry: Geometry) -> Result<Self, ShapeFault> {
         let mut shape = Self { geometry };
         shape.check()?;
-        shape.unwrap();
+        shape.unwind();
         let is_narrow = shape.chains().all(|chain| {
             let [west, _, east, _] = bounds_of(chain);
             east - west <= MAX_WIDTH_DEG
@@ -163,10 +163,10 @@ impl Shape {
 
     /// Adds whole turns to longitudes so that no edge is longer than half a turn, and every chain
     /// begins within half a turn of the first.
-    fn unwrap(&mut self) {
+    fn unwind(&mut self) {
         let first = self.chains().next().map_or(0.0, |chain| chain[0][0]);
         let first = first - turn_of(first);
-        let mut unwrap = |chain: &mut [Position]| {
+        let mut unwind = |chain: &mut [Position]| {
             let mut previous = first;
             for [lon, _] in chain {
                 *lon -= turn_of(*lon - previous);
@@ -174,11 +174,11 @@ impl Shape {
             }
         };
         match &mut self.geometry {
-            Geometry::Points(points) => points.chunks_mut(1).for_each(&mut unwrap),
-            Geometry::Lines(lines) => lines.iter_mut().for_each(|line| unwrap(line)),
+            Geometry::Points(points) => points.chunks_mut(1).for_each(&mut unwind),
+            Geometry::Lines(lines) => lines.iter_mut().for_each(|line| unwind(line)),
             Geometry::Polygons(polygons) => {
                 let rings = polygons.iter_mut().flatten();
-                rings.for_each(|ring| unwrap(ring));
+                rings.for_each(|ring| unwind(ring));
             }
         }
     }
@@ -260,9 +260,9 @@ pub struct Feature {
 
 impl Feature {
     /// A point with a name.
-    pub fn at(id: impl ToString, position: LonLat) -> Self {
+    pub fn at(id: impl Into<String>, position: LonLat) -> Self {
         Self {
-            id: id.to_string(),
+            id: id.into(),
             shape: Shape::at(position),
         }
     }
@@ -292,8 +292,7 @@ impl Feature {
     ///
     /// # Source
     ///
-    /// RFC 7946; GeoParquet 1.1; OGC 06-103r4 for well-known binary, and the flags that PostGIS
-    /// adds to it.
+    /// RFC 7946; GeoParquet 1.1; OGC 06-103r4 for well-known binary, and the flags that EWKB adds.
     pub fn read(path: impl AsRef<Path>, id_field: Option<&str>) -> Result<Vec<Self>, ReadError> {
         let path = path.as_ref();
         let features = || -> Result<_, ReadError> {

@@ -177,6 +177,49 @@ fn a_road_without_length_has_no_share() {
     );
 }
 
+#[test]
+fn the_lines_of_real_sequences_are_covered() {
+    let root = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/data/tiles/mly1_public"
+    );
+    let Ok(data) = Dataset::open(root) else {
+        return println!("skipped: no tiles in ../shared/data");
+    };
+    let query = tilesight::SequenceQuery {
+        allow_partial: true,
+        ..Default::default()
+    };
+    let found = data.sequences(&query).unwrap();
+    let line = |track: tilesight::Track<'_>| -> Vec<Vec<Position>> {
+        let parts = track.line();
+        parts
+            .map(|part| part.map(|at| [at.lon(), at.lat()]).collect())
+            .collect()
+    };
+    let lines = found.tracks().map(line).filter(|lines| !lines.is_empty());
+    let roads: Vec<Feature> = lines
+        .map(|lines| Feature {
+            id: String::new(),
+            shape: Shape::new(Geometry::Lines(lines)).unwrap(),
+        })
+        .collect();
+    let query = RoadQuery {
+        within_m: 30.0,
+        allow_partial: true,
+        ..RoadQuery::default()
+    };
+    let found = data.road_coverage(&roads, &query).unwrap();
+    let total = found.total();
+    let share = total.share(total.covered.by_any_m).unwrap();
+    println!(
+        "{} lines, {:.1} km, {share:.3} covered",
+        roads.len(),
+        total.length_m / 1e3
+    );
+    assert!(share > 0.9, "{share}");
+}
+
 #[derive(Debug, Clone)]
 struct Snap {
     at: Position,

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tilesight::shapes::{Feature, Geometry, Position, Shape};
 use tilesight::sight::{Occluders, SightOrder, SightQuery, Sightings};
-use tilesight::{Dataset, Image, Kind, LonLat, Place};
+use tilesight::{Dataset, GridPoint, Image, Kind, LonLat, Place};
 use tilesight_tile::{EARTH_RADIUS_M, haversine_m, initial_bearing_deg};
 
 /// Metres in a degree of latitude.
@@ -268,6 +268,84 @@ fn what_cannot_be_is_refused() {
             ..SightQuery::default()
         });
         assert!(message.contains("field of view"), "{message}");
+    }
+}
+
+#[test]
+fn tiles_that_are_not_held_are_counted_once() {
+    let town = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/town");
+    let data = Dataset::open(town).unwrap();
+    let at = |id: &str, lon, lat| Feature::at(id, LonLat::new(lon, lat).unwrap());
+    let targets = [
+        at("door", 24.95238, 60.17075),
+        at("Kuopio", 27.68, 62.89),
+        at("beside", 27.68, 62.89),
+        at("Suva", 178.44, -18.14),
+    ];
+    let query = SightQuery {
+        radius_m: 5.0,
+        ..SightQuery::default()
+    };
+    let error = data.sees(&targets, &query).unwrap_err();
+    let tilesight::Error::Query(tilesight::QueryError::NotHeld(missing)) = error else {
+        panic!("{error}");
+    };
+    assert_eq!((missing.missing, missing.wanted), (2, 3));
+    let partial = SightQuery {
+        allow_partial: true,
+        radius_m: 50.0,
+        ..query
+    };
+    let found = data.sees(&targets, &partial).unwrap();
+    assert_eq!(found.missing().map(|missing| missing.missing), Some(2));
+    let alone = data.sees(&targets[..1], &SightQuery::default()).unwrap();
+    assert!(alone.len() > 5 && alone.missing().is_none());
+    assert_eq!(found.rows(), alone.rows());
+}
+
+#[test]
+fn real_tiles_and_real_areas() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+    let Ok(data) = Dataset::open(format!("{root}/tiles/mly1_public")) else {
+        return println!("skipped: no tiles in ../shared/data");
+    };
+    let everything = data.images(&tilesight::ImageQuery::default()).unwrap();
+    let places: Vec<LonLat> = everything
+        .positions()
+        .step_by(97)
+        .map(GridPoint::to_lon_lat)
+        .collect();
+    let targets: Vec<Feature> = places.iter().map(|&at| Feature::at("", at)).collect();
+    let query = SightQuery {
+        per_target: Some(3),
+        allow_partial: true,
+        ..SightQuery::default()
+    };
+    let found = data.sees(&targets, &query).unwrap();
+    let mut rows = found.rows().iter();
+    for &target in &places {
+        let engine = tilesight::ImageQuery {
+            place: Place::looking_at(target),
+            limit: Some(3),
+            allow_partial: true,
+            ..Default::default()
+        };
+        for image in data.images(&engine).unwrap().iter() {
+            assert_eq!(rows.next().unwrap().image, image);
+        }
+    }
+    assert_eq!(rows.next(), None);
+    assert!(found.len() > places.len());
+    for name in [
+        "osmottawa_ottawa",
+        "h3o_SanFranciscoHole",
+        "h3o_TransmeridianComplex",
+    ] {
+        let areas = Feature::read(format!("{root}/aoi/{name}.geojson"), None).unwrap();
+        assert!(!areas.is_empty(), "{name}");
+        let found = data.sees(&areas, &query).unwrap();
+        assert!(found.missing().is_some() && found.is_empty(), "{name}");
+        assert!(!Occluders::new(areas).unwrap().is_empty());
     }
 }
 

@@ -14,9 +14,9 @@ const ALONG_DEG: f64 = 45.0;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Camera {
     plane: Plane,
-    pub(super) kind: Option<Kind>,
+    kind: Option<Kind>,
     heading_deg: Option<f64>,
-    pub(super) captured_at_ms: Option<i64>,
+    captured_at_ms: Option<i64>,
 }
 
 impl Camera {
@@ -65,33 +65,50 @@ fn within([a, b]: Segment, distance_m: f64) -> Option<[f64; 2]> {
     (part[0] <= 1.0 && part[1] >= 0.0).then(|| part.map(|end| end.clamp(0.0, 1.0)))
 }
 
+/// What an image covers of a piece, from 0 to 1 along its length, and what counts of the image.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    first: f64,
+    last: f64,
+    pub(super) kind: Option<Kind>,
+    pub(super) captured_at_ms: Option<i64>,
+}
+
 /// The parts of a piece that images cover, by where they begin.
 #[derive(Debug, Default)]
 pub(super) struct Intervals {
-    parts: Vec<([f64; 2], Camera)>,
+    parts: Vec<Part>,
 }
 
 impl Intervals {
     /// Finds the parts of a piece that images cover.
     pub(super) fn find(&mut self, ends: [Position; 2], cameras: &[Camera], query: &RoadQuery) {
         self.parts.clear();
-        let covered = |camera: &Camera| Some((camera.covered(ends, query)?, *camera));
+        let covered = |camera: &Camera| {
+            let [first, last] = camera.covered(ends, query)?;
+            Some(Part {
+                first,
+                last,
+                kind: camera.kind,
+                captured_at_ms: camera.captured_at_ms,
+            })
+        };
         self.parts.extend(cameras.iter().filter_map(covered));
         // What follows depends on the beginnings alone, so their equals may come in any order.
         self.parts
-            .sort_unstable_by(|(a, _), (b, _)| a[0].total_cmp(&b[0]));
+            .sort_unstable_by(|a, b| a.first.total_cmp(&b.first));
     }
 
-    /// The share of the piece that images of some kind cover together, exactly 1 for all of it.
-    pub(super) fn share(&self, is_counted: impl Fn(&Camera) -> bool) -> f64 {
+    /// The share of the piece that some of the images cover together, exactly 1 for all of it.
+    pub(super) fn share(&self, is_counted: impl Fn(&Part) -> bool) -> f64 {
         let mut sum = 0.0;
         let mut joined = [0.0; 2];
-        for ([first, last], _) in self.parts.iter().filter(|(_, by)| is_counted(by)) {
-            if *first > joined[1] {
+        for part in self.parts.iter().filter(|part| is_counted(part)) {
+            if part.first > joined[1] {
                 sum += joined[1] - joined[0];
-                joined = [*first, *last];
+                joined = [part.first, part.last];
             } else {
-                joined[1] = joined[1].max(*last);
+                joined[1] = joined[1].max(part.last);
             }
         }
         sum + (joined[1] - joined[0])
@@ -99,8 +116,10 @@ impl Intervals {
 
     /// When the newest of the images was captured.
     pub(super) fn newest_ms(&self) -> Option<i64> {
-        let times = self.parts.iter().map(|(_, by)| by.captured_at_ms);
-        times.max().flatten()
+        self.parts
+            .iter()
+            .filter_map(|part| part.captured_at_ms)
+            .max()
     }
 }
 
@@ -112,9 +131,14 @@ mod tests {
     use super::*;
 
     fn intervals(parts: &[[f64; 2]]) -> Intervals {
-        let camera = Camera::new(LonLat::new(0.0, 0.0).unwrap(), None, None, None);
-        let mut parts: Vec<_> = parts.iter().map(|&part| (part, camera)).collect();
-        parts.sort_unstable_by(|(a, _), (b, _)| a[0].total_cmp(&b[0]));
+        let part = |&[first, last]: &[f64; 2]| Part {
+            first,
+            last,
+            kind: None,
+            captured_at_ms: None,
+        };
+        let mut parts: Vec<Part> = parts.iter().map(part).collect();
+        parts.sort_unstable_by(|a, b| a.first.total_cmp(&b.first));
         Intervals { parts }
     }
 

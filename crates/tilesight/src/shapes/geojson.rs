@@ -97,13 +97,13 @@ impl<'a> Object<'a> {
         let kind = self.kind.as_deref().unwrap_or_default();
         Ok(match kind {
             "Point" => Geometry::Points(vec![self.read::<Vertex>()?.position()]),
-            "MultiPoint" => Geometry::Points(line(self.read()?)),
-            "LineString" => Geometry::Lines(vec![line(self.read()?)]),
-            "MultiLineString" => Geometry::Lines(lines(self.read()?)),
-            "Polygon" => Geometry::Polygons(vec![lines(self.read()?)]),
+            "MultiPoint" => Geometry::Points(line(&self.read::<Vertices>()?)),
+            "LineString" => Geometry::Lines(vec![line(&self.read::<Vertices>()?)]),
+            "MultiLineString" => Geometry::Lines(lines(&self.read::<Vec<_>>()?)),
+            "Polygon" => Geometry::Polygons(vec![lines(&self.read::<Vec<_>>()?)]),
             "MultiPolygon" => {
-                let polygons: Vec<Vec<Vec<Vertex>>> = self.read()?;
-                Geometry::Polygons(polygons.into_iter().map(lines).collect())
+                let polygons: Vec<Vec<Vertices>> = self.read()?;
+                Geometry::Polygons(polygons.iter().map(|rings| lines(rings)).collect())
             }
             _ => {
                 return Err(ShapeFault::Kind {
@@ -145,6 +145,7 @@ fn id_text(value: &RawValue) -> Option<String> {
 /// A position; an altitude and a measure are passed over.
 #[derive(Deserialize)]
 #[serde(expecting = "a position of two numbers, as [24.94, 60.17]")]
+#[expect(dead_code, reason = "what is passed over must be there to be read")]
 struct Vertex(
     f64,
     f64,
@@ -158,12 +159,14 @@ impl Vertex {
     }
 }
 
-fn line(vertices: Vec<Vertex>) -> Vec<Position> {
+type Vertices = Vec<Vertex>;
+
+fn line(vertices: &[Vertex]) -> Vec<Position> {
     vertices.iter().map(Vertex::position).collect()
 }
 
-fn lines(lines: Vec<Vec<Vertex>>) -> Vec<Vec<Position>> {
-    lines.into_iter().map(line).collect()
+fn lines(lines: &[Vertices]) -> Vec<Vec<Position>> {
+    lines.iter().map(|vertices| line(vertices)).collect()
 }
 
 /// Knows `urn:ogc:def:crs:OGC:1.3:CRS84`, `EPSG:4326`, `urn:ogc:def:crs:EPSG::4326` and

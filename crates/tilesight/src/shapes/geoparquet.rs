@@ -186,7 +186,7 @@ mod tests {
         bytes
     }
 
-    /// A file of triangles, compressed as GeoPandas does.
+    /// A file of triangles, compressed with snappy.
     fn file_bytes(geo: &str, rows: usize) -> Vec<u8> {
         let geometry = triangle();
         let shapes = BinaryArray::from_iter_values((0..rows).map(|_| &geometry));

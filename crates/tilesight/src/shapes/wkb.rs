@@ -1,7 +1,7 @@
 //! Well-known binary: bytes of others to geometry.
 //!
 //! OGC 06-103r4, section 8, in either byte order, with the numbers that ISO gives to altitudes and
-//! measures and the flags that PostGIS adds (EWKB). Counts are claims: memory is taken for what the
+//! measures and the flags of EWKB. Counts are claims: memory is taken for what the
 //! bytes that are there can hold.
 
 use super::{Geometry, Position, ShapeFault};
