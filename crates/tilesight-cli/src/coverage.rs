@@ -1,6 +1,5 @@
 //! Measuring how much of roads is covered by images.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
 

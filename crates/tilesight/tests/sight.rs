@@ -293,13 +293,17 @@ fn tiles_that_are_not_held_are_counted_once() {
     assert_eq!((missing.missing, missing.wanted), (2, 3));
     let partial = SightQuery {
         allow_partial: true,
-        radius_m: 50.0,
         ..query
     };
     let found = data.sees(&targets, &partial).unwrap();
     assert_eq!(found.missing().map(|missing| missing.missing), Some(2));
     let alone = data.sees(&targets[..1], &SightQuery::default()).unwrap();
     assert!(alone.len() > 5 && alone.missing().is_none());
+    let partial = SightQuery {
+        allow_partial: true,
+        ..SightQuery::default()
+    };
+    let found = data.sees(&targets, &partial).unwrap();
     assert_eq!(found.rows(), alone.rows());
 }
 
@@ -345,7 +349,6 @@ fn real_tiles_and_real_areas() {
         assert!(!areas.is_empty(), "{name}");
         let found = data.sees(&areas, &query).unwrap();
         assert!(found.missing().is_some() && found.is_empty(), "{name}");
-        assert!(!Occluders::new(areas).unwrap().is_empty());
     }
 }
 

@@ -80,6 +80,12 @@ struct Object<'a> {
 
 impl<'a> Object<'a> {
     fn parse(text: &'a str) -> Result<Self, ShapeFault> {
+        // An array would do for the members in their order.
+        if !text.trim_start().starts_with('{') {
+            return Err(ShapeFault::Json(
+                "a GeoJSON object begins with {".to_owned(),
+            ));
+        }
         let object: Self = serde_json::from_str(text).map_err(json)?;
         match object.crs {
             Some(crs) if !is_wgs84(crs.get()) => Err(RegionFault::Crs(crs.get().to_owned()).into()),
@@ -282,6 +288,11 @@ mod tests {
             "[24.94, 60.17]",
         );
         refused("[1]", None, "GeoJSON object");
+        refused(
+            r#"["Point", 1, null, null, [1, 2]]"#,
+            None,
+            "GeoJSON object",
+        );
         refused("{", None, "not GeoJSON");
         let crs =
             r#"{"type":"Point","coordinates":[1,2],"crs":{"properties":{"name":"EPSG:3857"}}}"#;

@@ -7,7 +7,7 @@ use arrow_array::types::{Int32Type, Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{ArrowError, DataType};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use rayon::prelude::*;
@@ -33,7 +33,10 @@ impl From<ArrowError> for ShapeFault {
 
 /// Reads the rows of a file.
 pub(super) fn read(file: File, id_field: Option<&str>) -> Result<Vec<Feature>, ReadError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ShapeFault::from)?;
+    // The types of Parquet tell enough, and what reads a damaged Arrow schema panics.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options);
+    let builder = builder.map_err(ShapeFault::from)?;
     let metadata = builder.metadata().file_metadata().key_value_metadata();
     let geometry = geometry_column(metadata)?;
     for name in [Some(&geometry[..]), id_field].into_iter().flatten() {

@@ -265,7 +265,10 @@ mod tests {
         assert!(!scene.block(camera, at(9.99, 5.0), &[]), "up to its wall");
         assert!(!scene.block(camera, at(5.0, -20.0), &[]), "the other way");
         assert!(scene.block(camera, at(5.0, 15.0), &[]), "in the second");
-        assert!(!scene.block(camera, at(9.5, 20.0), &[]), "through the gap");
+        assert!(
+            !scene.block(at(9.5, 5.0), at(9.5, 20.0), &[]),
+            "through the gap"
+        );
         assert!(
             !scene.block(at(15.0, 5.0), at(25.0, 5.0), &[]),
             "out of a house"
