@@ -1,6 +1,7 @@
 //! GeoParquet: the geometry column of a file, and the one that names its rows.
 
 use std::fs::File;
+use std::panic::{self, AssertUnwindSafe};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, UInt32Type, UInt64Type};
@@ -33,6 +34,12 @@ impl From<ArrowError> for ShapeFault {
 
 /// Reads the rows of a file.
 pub(super) fn read(file: File, id_field: Option<&str>) -> Result<Vec<Feature>, ReadError> {
+    // The reader asserts what a damaged file claims. Nothing that it had in hand is used again.
+    let rows = panic::catch_unwind(AssertUnwindSafe(|| read_rows(file, id_field)));
+    rows.unwrap_or_else(|_| Err(ShapeFault::Parquet("the file is damaged".to_owned()).into()))
+}
+
+fn read_rows(file: File, id_field: Option<&str>) -> Result<Vec<Feature>, ReadError> {
     // The types of Parquet tell enough, and what reads a damaged Arrow schema panics.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options);
