@@ -215,7 +215,7 @@ impl Dataset {
         query: &RoadQuery,
     ) -> Result<CoveredRoads<'a>, Error> {
         if !(0.0..=MAX_REACH_M).contains(&query.within_m) {
-            return Err(QueryError::from(out_of_range(query.within_m)).into());
+            return Err(out_of_range(query.within_m).into());
         }
         let as_of_ms = match query.as_of_ms {
             Some(ms) => Some(ms),

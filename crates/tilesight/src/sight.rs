@@ -28,8 +28,7 @@ use tilesight_query::{
     Error as QueryError, Filter, Image, ImageQuery, NotHeld, Place, schema::DATA_ZOOM,
 };
 use tilesight_tile::{
-    CoverError, GridPoint, LonLat, TileRows, cover_bbox, cover_circle, haversine_m,
-    initial_bearing_deg,
+    GridPoint, LonLat, TileRows, cover_bbox, cover_circle, haversine_m, initial_bearing_deg,
 };
 
 use crate::holding::not_held;
@@ -423,12 +422,11 @@ impl<'a> Join<'a, '_> {
     /// The tiles that a target needs.
     fn cover(&self, target: &Feature) -> Option<TileRows> {
         let radius_m = self.query.radius_m;
-        let cover: Result<_, CoverError> = match target.shape.single_point() {
-            Some(point) => cover_circle(DATA_ZOOM, point, radius_m, u64::MAX),
-            None => {
-                let bbox = box_around(target.shape.bounds(), radius_m)?;
-                cover_bbox(DATA_ZOOM, &bbox, u64::MAX)
-            }
+        let cover = if let Some(point) = target.shape.single_point() {
+            cover_circle(DATA_ZOOM, point, radius_m, u64::MAX)
+        } else {
+            let bbox = box_around(target.shape.bounds(), radius_m)?;
+            cover_bbox(DATA_ZOOM, &bbox, u64::MAX)
         };
         cover.ok()
     }

@@ -23,7 +23,7 @@ pub(super) fn read(bytes: &[u8], id_field: Option<&str>) -> Result<Vec<Feature>,
     let text = text.trim_start_matches('\u{feff}').replace('\u{1e}', " ");
     let mut objects = Vec::new();
     for object in serde_json::Deserializer::from_str(&text).into_iter::<&RawValue>() {
-        let object = object.map_err(json)?.get();
+        let object = object.map_err(|error| json(&error))?.get();
         match Object::parse(object)?.features {
             Some(features) => objects.extend(features.into_iter().map(RawValue::get)),
             None => objects.push(object),
@@ -34,7 +34,7 @@ pub(super) fn read(bytes: &[u8], id_field: Option<&str>) -> Result<Vec<Feature>,
     features.into_iter().collect()
 }
 
-fn json(error: serde_json::Error) -> ShapeFault {
+fn json(error: &serde_json::Error) -> ShapeFault {
     ShapeFault::Json(error.to_string())
 }
 
@@ -86,7 +86,7 @@ impl<'a> Object<'a> {
                 "a GeoJSON object begins with {".to_owned(),
             ));
         }
-        let object: Self = serde_json::from_str(text).map_err(json)?;
+        let object: Self = serde_json::from_str(text).map_err(|error| json(&error))?;
         match object.crs {
             Some(crs) if !is_wgs84(crs.get()) => Err(RegionFault::Crs(crs.get().to_owned()).into()),
             _ => Ok(object),
@@ -123,13 +123,13 @@ impl<'a> Object<'a> {
     fn read<T: Deserialize<'a>>(&self) -> Result<T, ShapeFault> {
         let missing = || ShapeFault::Json("the member \"coordinates\" is missing".to_owned());
         let coordinates = self.coordinates.ok_or_else(missing)?;
-        serde_json::from_str(coordinates.get()).map_err(json)
+        serde_json::from_str(coordinates.get()).map_err(|error| json(&error))
     }
 
     fn property(&self, name: &str) -> Result<Option<String>, ShapeFault> {
         let properties = self.properties.map_or("null", RawValue::get);
         let properties: Option<HashMap<Cow<'_, str>, &RawValue>> =
-            serde_json::from_str(properties).map_err(json)?;
+            serde_json::from_str(properties).map_err(|error| json(&error))?;
         let value = properties.and_then(|properties| id_text(properties.get(name)?));
         value
             .map(Some)

@@ -185,7 +185,9 @@ mod tests {
                 Geometry::Polygons(polygons) => {
                     self.collection(&mut out, 3, polygons, |out, rings| {
                         self.integer(out, rings.len() as u32);
-                        rings.iter().for_each(|ring| self.line(out, ring));
+                        for ring in rings {
+                            self.line(out, ring);
+                        }
                     });
                 }
             }
@@ -219,8 +221,9 @@ mod tests {
 
         fn line(&self, out: &mut Vec<u8>, line: &[Position]) {
             self.integer(out, line.len() as u32);
-            line.iter()
-                .for_each(|&position| self.position(out, position));
+            for &position in line {
+                self.position(out, position);
+            }
         }
 
         fn position(&self, out: &mut Vec<u8>, position: Position) {
