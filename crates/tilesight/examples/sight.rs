@@ -107,7 +107,11 @@ fn measure(
 fn doors(places: &[LonLat], count: usize) -> Result<Vec<Feature>, tilesight_tile::Error> {
     let beside = |number: usize| {
         let place = places[number * places.len() / count];
-        let north_m = if number % 2 == 0 { 10.0 } else { -10.0 };
+        let north_m = if number.is_multiple_of(2) {
+            10.0
+        } else {
+            -10.0
+        };
         Ok(Feature::at(
             number.to_string(),
             LonLat::new(place.lon(), place.lat() + north_m / DEGREE_M)?,

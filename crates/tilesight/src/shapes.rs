@@ -287,8 +287,8 @@ impl Feature {
     ///
     /// # Cost
     ///
-    /// About a second for a GeoJSON of 200 MB, on all threads, and memory for its text and for 16
-    /// bytes a vertex.
+    /// Linear in the file, on all threads, and memory for the text of GeoJSON and for 16 bytes a
+    /// vertex.
     ///
     /// # Source
     ///

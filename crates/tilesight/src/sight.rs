@@ -171,7 +171,8 @@ impl Dataset {
     ///
     /// # Cost
     ///
-    /// Some microseconds a target in a city, on all threads; about 200 bytes of memory a row.
+    /// That of a question for the images near each target, on all threads, and less than 200 bytes
+    /// of memory a row.
     pub fn sees<'a>(
         &'a self,
         targets: &'a [Feature],

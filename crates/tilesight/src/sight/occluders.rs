@@ -55,7 +55,7 @@ impl Occluders {
     ///
     /// # Cost
     ///
-    /// About a microsecond a footprint, and 200 bytes beside its outline.
+    /// O(n log n) for n footprints, and some 200 bytes each beside its outline.
     pub fn new(features: Vec<Feature>) -> Result<Self, ReadError> {
         let mut footprints = Vec::with_capacity(features.len());
         for (number, feature) in features.into_iter().enumerate() {
