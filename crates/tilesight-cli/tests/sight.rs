@@ -226,7 +226,7 @@ fn streets_that_images_were_taken_along_are_covered() {
         "{sum}"
     );
     assert!(
-        lines[2].starts_with("covered ") && lines[9].ends_with(" roads"),
+        lines[2].starts_with("covered ") && lines[10].ends_with(" roads"),
         "{sum}"
     );
     let share = |options: &str| -> f64 {
