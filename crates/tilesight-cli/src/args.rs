@@ -13,6 +13,7 @@ use tilesight_fetch::graph::{Fields, ThumbnailSize};
 use tilesight_fetch::{FetchOptions, Manners, Origin};
 
 use crate::geokit::Geokit;
+use crate::{coverage, sees};
 
 /// Ask a folder or archive of street-level imagery tiles, offline.
 ///
@@ -61,7 +62,8 @@ Example:
 Examples:
   tilesight images town.mbtiles --looking-at 24.9384,60.1699 --since 2023
   tilesight images town.mbtiles --bbox 24.92,60.16,24.95,60.18 --pano -o panoramas.geojson
-  tilesight images town.mbtiles --aoi district.geojson --count-by month")]
+  tilesight images town.mbtiles --aoi district.geojson --count-by month
+  tilesight images town.mbtiles --sees doors.geojson --per-target 3 --occluders houses.parquet")]
     Images(Images),
     /// Find sequences, whole, of which any part is in a place
     #[command(after_help = "\
@@ -87,6 +89,12 @@ Examples:
   tilesight features town --signs --value 'regulatory--*' --bbox 24.92,60.16,24.95,60.18
   tilesight features town --points --value object--bench --near 24.9384,60.1699 --nearest 5")]
     Features(Features),
+    /// Measure how much of roads is covered by images, by kind and by age
+    #[command(after_help = "\
+Examples:
+  tilesight coverage town.mbtiles --roads streets.geojson
+  tilesight coverage town.mbtiles --roads streets.parquet --since 2022 --heading-aware -o out.csv")]
+    Coverage(coverage::Coverage),
     /// Write all images as a partitioned GeoParquet dataset, a folder a tile
     #[cfg(feature = "parquet")]
     #[command(after_help = "\
@@ -237,6 +245,8 @@ pub(crate) struct Images {
     pub(crate) source: Source,
     #[command(flatten)]
     pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) sees: sees::Sees,
     #[command(flatten)]
     pub(crate) filter: Filter,
     #[command(flatten)]

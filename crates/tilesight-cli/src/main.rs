@@ -1,10 +1,10 @@
 //! The program `tilesight`.
 //!
 //! [`args`] holds what was typed, [`plan`] makes questions of it, [`ask`] and [`info`] answer
-//! them, [`build`] makes dataset files, [`pack`] archives and `export` partitioned datasets, [`fetch`]
-//! and [`import`] fill stores, [`annotate`] says something of sequences and [`verify`] examines
-//! them, [`graph`] and [`download`] ask the [`service`], [`geokit`] does what geokit does, and
-//! [`output`] alone prints.
+//! them, [`sees`] and [`coverage`] those about the shapes of a file, [`build`] makes dataset files,
+//! [`pack`] archives and `export` partitioned datasets, [`fetch`] and [`import`] fill stores,
+//! [`annotate`] says something of sequences and [`verify`] examines them, [`graph`] and [`download`]
+//! ask the [`service`], [`geokit`] does what geokit does, and [`output`] alone prints.
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +12,7 @@ mod annotate;
 mod args;
 mod ask;
 mod build;
+mod coverage;
 mod download;
 #[cfg(feature = "parquet")]
 mod export;
@@ -24,6 +25,7 @@ mod info;
 mod output;
 mod pack;
 mod plan;
+mod sees;
 mod service;
 mod verify;
 
@@ -58,13 +60,17 @@ fn run(command: Command, voice: Voice) -> Result<(), Failure> {
     output::end_on_interrupt()?;
     let on_terminal = output::stdout_is_terminal();
     match command {
-        Command::Images(typed) => ask::answer(&Plan::images(typed, on_terminal)?, voice),
+        Command::Images(mut typed) => match typed.sees.sees.take() {
+            Some(targets) => sees::answer(&targets, typed, on_terminal, voice),
+            None => ask::answer(&Plan::images(typed, on_terminal)?, voice),
+        },
         Command::Sequences(typed) => ask::answer(&Plan::sequences(typed, on_terminal)?, voice),
         Command::Features(typed) => ask::answer(&Plan::features(typed, on_terminal)?, voice),
         Command::Annotate(typed) => annotate::annotate(typed, voice),
         Command::Import(typed) => import::import(&typed, voice),
         Command::Fetch(typed) => fetch::fetch(&typed, voice),
         Command::Verify(typed) => verify::verify(&typed, voice),
+        Command::Coverage(typed) => coverage::measure(typed, on_terminal, voice),
         #[cfg(feature = "parquet")]
         Command::Export(typed) => export::export(typed, voice),
         Command::Info(typed) => info::show(&typed, voice),

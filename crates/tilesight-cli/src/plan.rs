@@ -270,14 +270,14 @@ fn either<T>(first: bool, of_first: T, second: bool, of_second: T) -> Option<T> 
     }
 }
 
-fn target(typed: &args::Output) -> Target {
+pub(crate) fn target(typed: &args::Output) -> Target {
     file(typed).map_or(Target::Stdout, |path| Target::File {
         path: path.to_owned(),
         overwrite: typed.overwrite,
     })
 }
 
-fn answer(typed: &args::Output, on_terminal: bool) -> Result<Answer, Failure> {
+pub(crate) fn answer(typed: &args::Output, on_terminal: bool) -> Result<Answer, Failure> {
     if typed.count {
         return Ok(Answer::Count);
     }
@@ -329,7 +329,7 @@ fn shaped(shape: SequenceShape, typed: &args::Output) -> Result<Answer, Failure>
 }
 
 /// Refuses columns that there are not, and those that would silently have no effect.
-fn check_columns(
+pub(crate) fn check_columns(
     typed: &args::Columns,
     answer: Answer,
     rows: Rows,

@@ -45,6 +45,9 @@ pub enum Error {
     #[cfg(feature = "fetch")]
     #[error(transparent)]
     Fetch(#[from] tilesight_fetch::FetchError),
+    /// A file of targets, footprints or roads that was refused.
+    #[error(transparent)]
+    Shapes(#[from] crate::shapes::ReadError),
     /// Columns that there are not.
     #[error(transparent)]
     Fields(#[from] crate::formats::FieldError),
@@ -71,7 +74,8 @@ impl Error {
             | Self::Region(_)
             | Self::Date(_)
             | Self::Fields(_)
-            | Self::Import(_) => false,
+            | Self::Import(_)
+            | Self::Shapes(_) => false,
             #[cfg(feature = "fetch")]
             Self::Cover(_) => false,
             #[cfg(feature = "fetch")]

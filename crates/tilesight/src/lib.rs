@@ -41,8 +41,13 @@ mod error;
 #[cfg(feature = "fetch")]
 mod fetching;
 pub mod formats;
+mod holding;
 pub mod import;
 mod pack;
+mod plane;
+pub mod roads;
+pub mod shapes;
+pub mod sight;
 mod source;
 
 pub use build::{BuildOptions, Built, build};

@@ -5,6 +5,8 @@ use std::fmt;
 use tilesight_query::{Image, MapFeature, Place};
 
 use super::record::{Column, Context, Record, SequenceRecord};
+use super::roads::RoadRecord;
+use super::sightings::SightingRecord;
 
 /// What the geometry is called among the columns.
 pub(super) const GEOMETRY: &str = "geometry";
@@ -66,6 +68,10 @@ pub enum Rows {
     Sequences,
     /// Map features.
     Features,
+    /// Images that look at targets.
+    Sightings,
+    /// Roads and how much of them is covered.
+    Roads,
 }
 
 /// Why columns cannot be chosen like that.
@@ -124,6 +130,8 @@ pub fn check_fields(names: &[String], rows: Rows, place: &Place) -> Result<(), F
         Rows::Images => chosen::<Image<'_>>(names, &context).map(drop),
         Rows::Sequences => chosen::<SequenceRecord<'_>>(names, &context).map(drop),
         Rows::Features => chosen::<MapFeature<'_>>(names, &context).map(drop),
+        Rows::Sightings => chosen::<SightingRecord<'_>>(names, &context).map(drop),
+        Rows::Roads => chosen::<RoadRecord<'_>>(names, &context).map(drop),
     }
 }
 

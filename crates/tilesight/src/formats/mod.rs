@@ -33,7 +33,9 @@ mod partition;
 #[cfg(feature = "arrow")]
 mod provenance;
 mod record;
+mod roads;
 mod shape;
+mod sightings;
 mod sink;
 #[cfg(feature = "parquet")]
 mod spatial;
@@ -252,8 +254,9 @@ impl<'a> Options<'a> {
 
 /// An answer that can be written.
 ///
-/// Implemented by [`Selection`], [`SequenceSelection`] and [`FeatureSelection`]; of interest to
-/// nobody else.
+/// Implemented by [`Selection`], [`SequenceSelection`], [`FeatureSelection`],
+/// [`Sightings`](crate::sight::Sightings) and [`CoveredRoads`](crate::roads::CoveredRoads); of
+/// interest to nobody else.
 pub trait Export {
     /// Writes the answer to the question for `place` with the usual columns of a format.
     ///

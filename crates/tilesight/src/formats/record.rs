@@ -13,10 +13,10 @@ use super::{Written, gaps};
 use crate::Dataset;
 
 /// Points that are transformed at once.
-const POINTS_A_CHUNK: usize = 1 << 14;
+pub(super) const POINTS_A_CHUNK: usize = 1 << 14;
 
 /// Lines that are transformed at once; each has some hundred vertices.
-const LINES_A_CHUNK: usize = 1 << 8;
+pub(super) const LINES_A_CHUNK: usize = 1 << 8;
 
 /// One value of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,15 +44,15 @@ pub(super) enum Value<'a> {
 }
 
 impl Value<'_> {
-    fn id(id: Option<i64>) -> Self {
+    pub(super) fn id(id: Option<i64>) -> Self {
         id.map_or(Self::Null, Self::Id)
     }
 
-    fn time(ms: Option<i64>) -> Self {
+    pub(super) fn time(ms: Option<i64>) -> Self {
         ms.map_or(Self::Null, Self::Time)
     }
 
-    fn measure(measure: Option<f64>) -> Self {
+    pub(super) fn measure(measure: Option<f64>) -> Self {
         measure
             .filter(|measure| measure.is_finite())
             .map_or(Self::Null, Self::Measure)
@@ -101,7 +101,7 @@ impl<R> Clone for Column<R> {
 
 impl<R> Copy for Column<R> {}
 
-const fn column<R>(
+pub(super) const fn column<R>(
     name: &'static str,
     type_: Type,
     value: for<'a> fn(&'a R) -> Value<'a>,
@@ -114,7 +114,7 @@ const fn column<R>(
     }
 }
 
-const fn required<R>(
+pub(super) const fn required<R>(
     name: &'static str,
     type_: Type,
     value: for<'a> fn(&'a R) -> Value<'a>,
