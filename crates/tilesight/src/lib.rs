@@ -39,12 +39,15 @@ mod error;
 #[cfg(feature = "fetch")]
 mod fetching;
 pub mod formats;
+mod info;
+mod join;
 mod pack;
 mod source;
 
 pub use build::{BuildOptions, Built, build};
 pub use dataset::{Dataset, is_dataset_file};
 pub use error::Error;
+pub use join::ImageJoin;
 pub use pack::pack;
 pub use source::{Progress, Source};
 

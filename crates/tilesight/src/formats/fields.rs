@@ -4,6 +4,7 @@ use std::fmt;
 
 use tilesight_query::{Image, MapFeature, Place};
 
+use super::join::JoinedImage;
 use super::record::{Column, Context, Record, SequenceRecord};
 
 /// What the geometry is called among the columns.
@@ -66,6 +67,8 @@ pub enum Rows {
     Sequences,
     /// Map features.
     Features,
+    /// Images with the number of the target that they were found for.
+    JoinedImages,
 }
 
 /// Why columns cannot be chosen like that.
@@ -124,6 +127,7 @@ pub fn check_fields(names: &[String], rows: Rows, place: &Place) -> Result<(), F
         Rows::Images => chosen::<Image<'_>>(names, &context).map(drop),
         Rows::Sequences => chosen::<SequenceRecord<'_>>(names, &context).map(drop),
         Rows::Features => chosen::<MapFeature<'_>>(names, &context).map(drop),
+        Rows::JoinedImages => chosen::<JoinedImage<'_>>(names, &context).map(drop),
     }
 }
 

@@ -22,6 +22,7 @@ mod geojson;
 #[cfg(feature = "parquet")]
 mod geoparquet;
 mod ids;
+mod join;
 mod number;
 #[cfg(feature = "parquet")]
 mod partition;
@@ -245,8 +246,8 @@ impl<'a> Options<'a> {
 
 /// An answer that can be written.
 ///
-/// Implemented by [`Selection`], [`SequenceSelection`] and [`FeatureSelection`]; of interest to
-/// nobody else.
+/// Implemented by [`Selection`], [`SequenceSelection`], [`FeatureSelection`] and
+/// [`ImageJoin`](crate::ImageJoin); of interest to nobody else.
 pub trait Export {
     /// Writes the answer to the question for `place` with the usual columns of a format.
     ///
