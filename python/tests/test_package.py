@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 from conftest import BOX, DOOR, ROOT, TOWN
@@ -30,9 +29,9 @@ def test_importing_it_imports_no_other_package():
 
 
 def test_its_types_are_right():
-    package = Path(tilesight.__file__).parent
-    config = ROOT / "python" / "pyproject.toml"
-    run("-m", "mypy", "--config-file", config, "--cache-dir", os.devnull, package)
+    package = ROOT / "python"
+    options = ["--config-file", package / "pyproject.toml", "--cache-dir", os.devnull]
+    run("-m", "mypy", *options, package / "tilesight")
     run("-m", "mypy.stubtest", "--ignore-disjoint-bases", "tilesight._tilesight")
 
 

@@ -40,7 +40,7 @@ def open(
 
     >>> import tilesight
     >>> tilesight.open("fixtures/town")
-    <tilesight.Dataset fixtures/town: 6,000 images>
+    <tilesight.Dataset fixtures/town>
     """
     with shown(progress, "tile") as on_progress:
         native = _tilesight.Dataset.open(path, mapped, on_progress)
@@ -67,7 +67,7 @@ class Dataset:
         self._mapped = mapped
 
     def __repr__(self) -> str:
-        return f"<tilesight.Dataset {self._path}: {self.count():,} images>"
+        return f"<tilesight.Dataset {self._path}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self._absolute_path, self._mapped)
@@ -89,7 +89,7 @@ class Dataset:
         300
         >>> nearest = town.images(near=(24.95238, 60.17075), nearest=3)
         >>> [round(metres) for metres in nearest.to_pandas().distance_m]
-        [8, 10, 11]
+        [6, 7, 8]
         """
         words: dict[str, Any] = dict(question)
         fields = _arguments.fields(words)
