@@ -1,4 +1,5 @@
 //! Other programs read what this one writes.
+#![cfg(feature = "parquet")]
 
 use std::path::Path;
 use std::process::Command;
