@@ -19,12 +19,13 @@ print(f"{len(seen)} pictures show {door[0]}, {door[1]}")
 
 # %% The best is near, and has the door in its middle: half a metre weighs as much as a degree.
 pictures = seen.to_geopandas()
-off_middle = pictures["offset_deg"].where(~pictures["is_pano"].fillna(False), 0.0)
+is_pano = pictures["is_pano"].fillna(False)
+pictures["kind"] = is_pano.map({True: "panorama", False: "picture"})
+off_middle = pictures["offset_deg"].where(~is_pano, 0.0)
 pictures["penalty"] = pictures["distance_m"] + 0.5 * off_middle
 for picture in pictures.sort_values("penalty").itertuples():
-    kind = "panorama" if picture.is_pano is True else "picture"
     print(
-        f"{picture.captured_at:%Y-%m-%d}  {kind:8}  {picture.distance_m:4.1f} m away  "
+        f"{picture.captured_at:%Y-%m-%d}  {picture.kind:8}  {picture.distance_m:4.1f} m away  "
         f"https://www.mapillary.com/app/?pKey={picture.id}"
     )
 

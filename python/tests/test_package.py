@@ -135,13 +135,14 @@ def test_ctrl_c_ends_a_long_call(tmp_path):
     [
         ("coverage_by_year", "all      6,000"),
         ("every_stop_sign", "stop signs: 1"),
-        ("which_pictures_see_this_door", "16 pictures show 24.95238, 60.17075"),
+        ("which_pictures_see_this_door", "6.7 m away"),
     ],
 )
 def test_examples_run(script, expected, tmp_path):
     said = run(ROOT / "python" / "examples" / f"{script}.py", TOWN, cwd=tmp_path)
     assert expected in said
     assert script == "coverage_by_year" or "pKey=" in said
+    assert said.count("panorama") == (6 if script == "which_pictures_see_this_door" else 0)
 
 
 def test_every_example_is_run():
