@@ -99,7 +99,7 @@ impl Dataset {
         let answer = Answer::find(py, &self.0, place, fields, |data| {
             let mut join = ImageJoin::default();
             for places in places.chunks(QUESTIONS_AT_ONCE) {
-                interrupt = Python::attach(|py| py.check_signals());
+                interrupt = Python::attach(heed_signals);
                 if interrupt.is_err() {
                     break;
                 }
@@ -153,6 +153,11 @@ impl Dataset {
         let info = py.detach(|| self.0.info_json());
         info.map(|info| info.to_string()).map_err(raise)
     }
+}
+
+/// Lets Python handle its signals, such as Ctrl-C.
+fn heed_signals(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()
 }
 
 fn at_place(query: &ImageQuery, place: &Py<Place>) -> ImageQuery {
