@@ -3,20 +3,17 @@
 
     python3 tests/python/read_back.py [PROGRAM]
 
-Builds the program where none is given, and makes its own virtual environment under target/. Where
-the packages cannot be had it says so and ends well, so that a build without a network goes on.
+Builds the program where none is given. `environment.py` says where it runs, and when it does not.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-VENV = TARGET / "python-read-back"
+import environment
+from environment import ROOT, TARGET
+
 TOWN = ROOT / "fixtures" / "town"
 DOOR = "24.95238,60.17075"
 BOX = (24.935, 60.163, 24.965, 60.174)
@@ -24,20 +21,8 @@ BOX_OPTION = "--bbox=" + ",".join(map(str, BOX))
 
 
 def main():
-    if "--inside" in sys.argv:
-        check_all(sys.argv[1])
-        return
-    python = VENV / "bin" / "python"
-    requirements = Path(__file__).with_name("requirements.txt")
-    try:
-        # What comes last tells whether the environment is whole.
-        if not python.with_name("pip").exists():
-            venv.create(VENV, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", requirements], check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        print(f"SKIPPED: nothing was read back, for want of packages: {error}", file=sys.stderr)
-        return
-    os.execv(python, [python, __file__, program(), "--inside"])
+    environment.enter()
+    check_all(program())
 
 
 def program():

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tilesight::formats::{ATTRIBUTION, LICENSE};
 use tilesight::{Dataset, Info, TileCount, TilesetInfo, rfc3339};
 
@@ -20,11 +20,10 @@ pub(crate) fn show(typed: &args::Info, voice: Voice) -> Result<(), Failure> {
     }
     let path = &typed.source.path;
     let data = ask::open(&typed.source, voice)?;
-    let info = data.info()?;
     let text = if typed.json {
-        format!("{:#}\n", as_json(path, &data, &info))
+        format!("{:#}\n", as_json(path, &data)?)
     } else {
-        as_text(path, &data, &info)
+        as_text(path, &data, &data.info()?)
     };
     output::write(&Target::Stdout, |out| Ok(out.write_all(text.as_bytes())?))
 }
@@ -47,48 +46,10 @@ fn show_heatmap(zoom: u8, typed: &args::Info, voice: Voice) -> Result<(), Failur
     })
 }
 
-fn as_json(path: &Path, data: &Dataset, info: &Info) -> Value {
-    let source = data.source();
-    json!({
-        "source": path.display().to_string(),
-        "name": source.name,
-        "bytes": source.bytes,
-        "read": source.tilesets,
-        "not_read": source.ignored,
-        "rows_left_out": source.left_out,
-        "imported_sequences": source.imported.len(),
-        "images": info.images,
-        "panoramas": info.panoramas,
-        "flat_images": info.flat_images,
-        "first_captured_at": info.first_captured_at_ms.map(rfc3339),
-        "last_captured_at": info.last_captured_at_ms.map(rfc3339),
-        "undated_images": info.undated_images,
-        "inexact_ids": info.inexact_ids,
-        "sequences": info.sequences,
-        "sequence_length_m": info.length_m,
-        "organizations": info.organizations,
-        "creators": info.creators,
-        "points": info.points,
-        "traffic_signs": info.traffic_signs,
-        "overview_points": info.overview_points,
-        "bounds": info.bounds,
-        "tilesets": info.tilesets.iter().map(tileset_as_json).collect::<Vec<_>>(),
-        "source_attribution": source.attribution,
-        "attribution": ATTRIBUTION,
-        "license": LICENSE,
-    })
-}
-
-fn tileset_as_json(held: &TilesetInfo) -> Value {
-    let failed = held.failed.iter();
-    let failed =
-        failed.map(|failed| json!({"tile": failed.tile.to_string(), "reason": failed.reason}));
-    json!({
-        "tileset": held.tileset.option_name(),
-        "tiles": held.tiles,
-        "area_m2": held.area_m2,
-        "failed": failed.collect::<Vec<_>>(),
-    })
+fn as_json(path: &Path, data: &Dataset) -> Result<Value, Failure> {
+    let mut info = data.info_json()?;
+    info["source"] = path.display().to_string().into();
+    Ok(info)
 }
 
 fn as_text(path: &Path, data: &Dataset, info: &Info) -> String {

@@ -43,6 +43,8 @@ mod fetching;
 pub mod formats;
 mod holding;
 pub mod import;
+mod info;
+mod join;
 mod pack;
 mod plane;
 pub mod roads;
@@ -53,6 +55,7 @@ mod source;
 pub use build::{BuildOptions, Built, build};
 pub use dataset::{Dataset, is_dataset_file};
 pub use error::Error;
+pub use join::ImageJoin;
 pub use pack::pack;
 pub use source::{Progress, Source};
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use tilesight_query::{Image, MapFeature, Place};
 
+use super::join::JoinedImage;
 use super::record::{Column, Context, Record, SequenceRecord};
 use super::roads::RoadRecord;
 use super::sightings::SightingRecord;
@@ -72,6 +73,8 @@ pub enum Rows {
     Sightings,
     /// Roads and how much of them is covered.
     Roads,
+    /// Images with the number of the target that they were found for.
+    JoinedImages,
 }
 
 /// Why columns cannot be chosen like that.
@@ -132,6 +135,7 @@ pub fn check_fields(names: &[String], rows: Rows, place: &Place) -> Result<(), F
         Rows::Features => chosen::<MapFeature<'_>>(names, &context).map(drop),
         Rows::Sightings => chosen::<SightingRecord<'_>>(names, &context).map(drop),
         Rows::Roads => chosen::<RoadRecord<'_>>(names, &context).map(drop),
+        Rows::JoinedImages => chosen::<JoinedImage<'_>>(names, &context).map(drop),
     }
 }
 

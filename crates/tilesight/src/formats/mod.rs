@@ -27,6 +27,7 @@ mod geoparquet;
 mod ids;
 #[cfg(feature = "fetch")]
 pub(crate) mod interface;
+mod join;
 mod number;
 #[cfg(feature = "parquet")]
 mod partition;
@@ -255,8 +256,8 @@ impl<'a> Options<'a> {
 /// An answer that can be written.
 ///
 /// Implemented by [`Selection`], [`SequenceSelection`], [`FeatureSelection`],
-/// [`Sightings`](crate::sight::Sightings) and [`CoveredRoads`](crate::roads::CoveredRoads); of
-/// interest to nobody else.
+/// [`ImageJoin`](crate::ImageJoin), [`Sightings`](crate::sight::Sightings) and
+/// [`CoveredRoads`](crate::roads::CoveredRoads); of interest to nobody else.
 pub trait Export {
     /// Writes the answer to the question for `place` with the usual columns of a format.
     ///

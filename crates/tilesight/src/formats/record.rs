@@ -232,43 +232,7 @@ impl<'a> Record for Image<'a> {
     }
 
     fn columns(context: &Context<'_>) -> Vec<Column<Self>> {
-        use Type::{Category, Flag, Integer, Real, Time};
-        let mut columns = vec![
-            required("lon", Real, |image: &Self| Value::Degrees(image.lon)),
-            required("lat", Real, |image: &Self| Value::Degrees(image.lat)),
-            required("id", Integer, |image: &Self| Value::Id(image.id)),
-            column("captured_at", Time, |image: &Self| {
-                Value::time(image.captured_at_ms)
-            }),
-            column("compass_angle", Real, |image: &Self| {
-                let known = image.compass_angle_deg.filter(|angle| angle.is_finite());
-                known.map_or(Value::Null, Value::Number)
-            }),
-            column("is_pano", Flag, |image: &Self| Value::is_pano(image.kind)),
-            column("sequence_id", Category, |image: &Self| {
-                image.sequence_id.map_or(Value::Null, Value::Text)
-            }),
-            column("organization_id", Integer, |image: &Self| {
-                Value::id(image.organization_id)
-            }),
-            column("creator_id", Integer, |image: &Self| {
-                Value::id(image.creator_id)
-            }),
-        ];
-        if context.has_distance {
-            columns.push(column("distance_m", Real, |image: &Self| {
-                Value::measure(image.distance_m)
-            }));
-        }
-        if context.has_bearing {
-            columns.push(column("bearing_deg", Real, |image: &Self| {
-                Value::measure(image.bearing_deg)
-            }));
-            columns.push(column("offset_deg", Real, |image: &Self| {
-                Value::measure(image.offset_deg)
-            }));
-        }
-        columns
+        image_columns(context)
     }
 
     fn id(&self) -> Value<'_> {
@@ -282,6 +246,59 @@ impl<'a> Record for Image<'a> {
     fn geometry(&self) -> Cow<'_, Geometry> {
         Cow::Owned(Geometry::Point([self.lon, self.lat]))
     }
+}
+
+/// A row that is an image, or has one among other things.
+pub(super) trait HasImage {
+    fn image(&self) -> &Image<'_>;
+}
+
+impl HasImage for Image<'_> {
+    fn image(&self) -> &Image<'_> {
+        self
+    }
+}
+
+/// The columns of images, longitude and latitude first.
+pub(super) fn image_columns<R: HasImage>(context: &Context<'_>) -> Vec<Column<R>> {
+    use Type::{Category, Flag, Integer, Real, Time};
+    let mut columns = vec![
+        required("lon", Real, |row: &R| Value::Degrees(row.image().lon)),
+        required("lat", Real, |row: &R| Value::Degrees(row.image().lat)),
+        required("id", Integer, |row: &R| Value::Id(row.image().id)),
+        column("captured_at", Time, |row: &R| {
+            Value::time(row.image().captured_at_ms)
+        }),
+        column("compass_angle", Real, |row: &R| {
+            let angle = row.image().compass_angle_deg;
+            let known = angle.filter(|angle| angle.is_finite());
+            known.map_or(Value::Null, Value::Number)
+        }),
+        column("is_pano", Flag, |row: &R| Value::is_pano(row.image().kind)),
+        column("sequence_id", Category, |row: &R| {
+            row.image().sequence_id.map_or(Value::Null, Value::Text)
+        }),
+        column("organization_id", Integer, |row: &R| {
+            Value::id(row.image().organization_id)
+        }),
+        column("creator_id", Integer, |row: &R| {
+            Value::id(row.image().creator_id)
+        }),
+    ];
+    if context.has_distance {
+        columns.push(column("distance_m", Real, |row: &R| {
+            Value::measure(row.image().distance_m)
+        }));
+    }
+    if context.has_bearing {
+        columns.push(column("bearing_deg", Real, |row: &R| {
+            Value::measure(row.image().bearing_deg)
+        }));
+        columns.push(column("offset_deg", Real, |row: &R| {
+            Value::measure(row.image().offset_deg)
+        }));
+    }
+    columns
 }
 
 impl<'a> Record for MapFeature<'a> {

@@ -1,0 +1,201 @@
+//! Datasets and the questions they answer.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use tilesight::{GroupBy, GroupCount, GroupKey, ImageJoin, ImageQuery, Io};
+
+use crate::answer::{Answer, Found};
+use crate::error::raise;
+use crate::place::Place;
+use crate::question::{FeatureWords, ImageWords};
+use crate::watch::watch;
+
+/// Questions of a join that are asked before signals are looked at.
+const QUESTIONS_AT_ONCE: usize = 4_096;
+
+/// An opened source.
+#[pyclass(frozen, module = "tilesight._tilesight")]
+pub struct Dataset(Arc<tilesight::Dataset>);
+
+#[pymethods]
+impl Dataset {
+    /// Opens a source; `on_progress` is called with tiles read and tiles in all.
+    #[staticmethod]
+    fn open(
+        py: Python<'_>,
+        path: PathBuf,
+        mapped: bool,
+        on_progress: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let io = if mapped { Io::Map } else { Io::Read };
+        let opened = if tilesight::is_dataset_file(&path) {
+            py.detach(|| tilesight::Dataset::open_with(&path, io, &|_| ()))
+        } else {
+            watch(
+                py,
+                on_progress.as_ref(),
+                || (),
+                |work| {
+                    tilesight::Dataset::open_with(&path, io, &|progress| {
+                        work.note_or_unwind(progress.tiles_read, progress.tiles);
+                    })
+                },
+            )?
+        };
+        Ok(Self(Arc::new(opened.map_err(raise)?)))
+    }
+
+    fn images(
+        &self,
+        py: Python<'_>,
+        words: ImageWords,
+        fields: Option<Vec<String>>,
+    ) -> PyResult<Answer> {
+        let query = words.images()?;
+        Answer::find(py, &self.0, query.place.clone(), fields, |data| {
+            Ok(Found::Images(data.images(&query)?))
+        })
+    }
+
+    fn sequences(
+        &self,
+        py: Python<'_>,
+        words: ImageWords,
+        fields: Option<Vec<String>>,
+    ) -> PyResult<Answer> {
+        let query = words.sequences()?;
+        Answer::find(py, &self.0, query.place.clone(), fields, |data| {
+            Ok(Found::Sequences(data.sequences(&query)?))
+        })
+    }
+
+    fn features(
+        &self,
+        py: Python<'_>,
+        words: FeatureWords,
+        fields: Option<Vec<String>>,
+    ) -> PyResult<Answer> {
+        let query = words.features()?;
+        Answer::find(py, &self.0, query.place.clone(), fields, |data| {
+            Ok(Found::Features(data.features(&query)?))
+        })
+    }
+
+    /// The images of each of some places.
+    fn images_each(
+        &self,
+        py: Python<'_>,
+        places: Vec<Py<Place>>,
+        words: ImageWords,
+        fields: Option<Vec<String>>,
+    ) -> PyResult<Answer> {
+        let query = words.images()?;
+        let first = places.first().map(|place| place.get().asked());
+        let place = first.unwrap_or_else(|| query.place.clone());
+        let mut interrupt = Ok(());
+        let answer = Answer::find(py, &self.0, place, fields, |data| {
+            let mut join = ImageJoin::default();
+            for places in places.chunks(QUESTIONS_AT_ONCE) {
+                interrupt = Python::attach(heed_signals);
+                if interrupt.is_err() {
+                    break;
+                }
+                let queries: Vec<ImageQuery> =
+                    places.iter().map(|at| at_place(&query, at)).collect();
+                join.extend(data.images_each(&queries)?);
+            }
+            Ok(Found::Join(join))
+        });
+        interrupt.and(answer)
+    }
+
+    fn count(&self, py: Python<'_>, words: ImageWords) -> PyResult<u64> {
+        let query = words.images()?;
+        let count = py.detach(|| self.0.count_images(&query));
+        count.map_err(raise)
+    }
+
+    /// How many images there are by what they have in common.
+    fn stats(
+        &self,
+        py: Python<'_>,
+        words: ImageWords,
+        by: &str,
+    ) -> PyResult<Vec<(Option<Key>, u64)>> {
+        let (query, by) = (words.images()?, group_by(by)?);
+        let groups = py.detach(|| self.0.count_images_by(&query, by));
+        let groups = groups.map_err(raise)?.into_iter();
+        Ok(groups
+            .map(|GroupCount { key, images }| (key.map(Key::from), images))
+            .collect())
+    }
+
+    /// How many images there are by tile: zoom, column, row and number.
+    fn density(
+        &self,
+        py: Python<'_>,
+        words: ImageWords,
+        zoom: u8,
+    ) -> PyResult<Vec<(u8, u32, u32, u64)>> {
+        let query = words.images()?;
+        let counts = py.detach(|| self.0.density(zoom, &query)).map_err(raise)?;
+        let counts = counts.into_iter();
+        Ok(counts
+            .map(|count| (count.tile.z(), count.tile.x(), count.tile.y(), count.images))
+            .collect())
+    }
+
+    /// What it holds, as JSON.
+    fn info(&self, py: Python<'_>) -> PyResult<String> {
+        let info = py.detach(|| self.0.info_json());
+        info.map(|info| info.to_string()).map_err(raise)
+    }
+}
+
+/// Lets Python handle its signals, such as Ctrl-C.
+fn heed_signals(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()
+}
+
+fn at_place(query: &ImageQuery, place: &Py<Place>) -> ImageQuery {
+    ImageQuery {
+        place: place.get().asked(),
+        filter: query.filter.clone(),
+        ..*query
+    }
+}
+
+/// What the images of a group have in common, as Python has it.
+#[derive(IntoPyObject)]
+enum Key {
+    Text(String),
+    Id(i64),
+}
+
+impl From<GroupKey> for Key {
+    fn from(key: GroupKey) -> Self {
+        match key {
+            GroupKey::Id(id) => Self::Id(id),
+            key => Self::Text(key.to_string()),
+        }
+    }
+}
+
+fn group_by(name: &str) -> PyResult<GroupBy> {
+    Ok(match name {
+        "day" => GroupBy::Day,
+        "month" => GroupBy::Month,
+        "year" => GroupBy::Year,
+        "organization" => GroupBy::Organization,
+        "creator" => GroupBy::Creator,
+        "kind" => GroupBy::Kind,
+        other => {
+            let message =
+                format!("by={other:?} is none of day, month, year, organization, creator and kind");
+            return Err(PyValueError::new_err(message));
+        }
+    })
+}
