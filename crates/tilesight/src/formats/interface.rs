@@ -3,7 +3,7 @@
 use tilesight_query::{Image, Kind, MapFeature, Track};
 use tilesight_tile::TileId;
 
-use super::chunks::in_order;
+use super::chunks::{chunks_of, in_order};
 use super::gaps;
 use super::geojson::{push_geometry, push_position, push_text};
 use super::number::{push_integer, push_shortest};
@@ -41,7 +41,7 @@ fn collection<R: Send + Sync>(
 ) -> String {
     let mut text = Vec::from(b"{\"type\":\"FeatureCollection\",\"features\":[");
     let start = text.len();
-    let transform = |rows: &[R]| {
+    let transform = |rows: &Vec<R>| {
         let mut text = Vec::new();
         for row in rows {
             text.push(b',');
@@ -49,7 +49,7 @@ fn collection<R: Send + Sync>(
         }
         text
     };
-    let Ok(()) = in_order(rows, chunk_rows, transform, |chunk| {
+    let Ok(()) = in_order(chunks_of(rows, chunk_rows), transform, |chunk| {
         let is_first = text.len() == start;
         text.extend_from_slice(&chunk[usize::from(is_first)..]);
         Ok::<_, std::convert::Infallible>(())

@@ -7,6 +7,7 @@ use tilesight_query::Image;
 
 #[cfg(feature = "arrow")]
 use super::Batches;
+use super::chunks::chunks_of;
 use super::record::{
     Column, Context, Geometry, HasImage, POINTS_A_CHUNK, Record, Type, Value, image_columns,
     required,
@@ -31,13 +32,17 @@ impl HasImage for JoinedImage<'_> {
 }
 
 impl<'a> Record for JoinedImage<'a> {
-    type Raw = (u32, Image<'a>);
+    type Chunk = Vec<Self>;
     const NOUN: &'static str = "images of targets";
     const IS_POINT: bool = true;
     const CHUNK_ROWS: usize = POINTS_A_CHUNK;
 
-    fn new(&(target, image): &Self::Raw, _: &Context<'_>) -> Self {
-        Self { target, image }
+    fn rows(chunk: &Self::Chunk, _: &Context<'_>) -> impl Iterator<Item = Self> {
+        chunk.iter().copied()
+    }
+
+    fn written(chunk: &Self::Chunk) -> Written {
+        Written::of(chunk)
     }
 
     fn columns(context: &Context<'_>) -> Vec<Column<Self>> {
@@ -62,14 +67,23 @@ impl<'a> Record for JoinedImage<'a> {
     }
 }
 
+impl ImageJoin<'_> {
+    fn records(&self) -> impl Iterator<Item = JoinedImage<'_>> {
+        self.iter()
+            .map(|(target, image)| JoinedImage { target, image })
+    }
+}
+
 impl Export for ImageJoin<'_> {
     fn write_with(&self, options: &Options<'_>, out: &mut dyn Write) -> io::Result<Written> {
-        write::<JoinedImage<'_>, _>(|| self.iter(), self.len(), options, out)
+        let chunks = || chunks_of(self.records(), JoinedImage::CHUNK_ROWS);
+        write::<JoinedImage<'_>, _>(chunks, self.len(), options, out)
     }
 
     #[cfg(feature = "arrow")]
     fn batches<'s>(&'s self, options: &Options<'s>) -> io::Result<Batches<'s>> {
-        Batches::new::<JoinedImage<'s>>(self.iter(), options)
+        let chunks = chunks_of(self.records(), JoinedImage::CHUNK_ROWS);
+        Batches::new::<JoinedImage<'s>>(chunks, options)
     }
 }
 

@@ -192,6 +192,14 @@ impl Written {
         }
     }
 
+    fn of(rows: &[impl Record]) -> Self {
+        let inexact_ids = rows.iter().filter(|row| !row.id_is_exact()).count();
+        Self {
+            rows: rows.len() as u64,
+            inexact_ids: inexact_ids as u64,
+        }
+    }
+
     fn add(&mut self, other: Self) {
         self.rows += other.rows;
         self.inexact_ids += other.inexact_ids;

@@ -312,11 +312,7 @@ impl<'a> Record for MapFeature<'a> {
     }
 
     fn written(chunk: &Self::Chunk) -> Written {
-        let mut written = Written::default();
-        for feature in chunk {
-            written.add(Written::one(feature));
-        }
-        written
+        Written::of(chunk)
     }
 
     fn columns(context: &Context<'_>) -> Vec<Column<Self>> {

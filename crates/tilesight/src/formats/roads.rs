@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 #[cfg(feature = "arrow")]
 use super::Batches;
+use super::chunks::chunks_of;
 use super::record::{Column, Context, Geometry, LINES_A_CHUNK, Record, Type, Value};
 use super::record::{column, required};
 use super::{Export, Options, Written};
@@ -30,13 +31,17 @@ impl RoadRecord<'_> {
 }
 
 impl Record for RoadRecord<'_> {
-    type Raw = Self;
+    type Chunk = Vec<Self>;
     const NOUN: &'static str = "roads";
     const IS_POINT: bool = false;
     const CHUNK_ROWS: usize = LINES_A_CHUNK;
 
-    fn new(raw: &Self::Raw, _: &Context<'_>) -> Self {
-        *raw
+    fn rows(chunk: &Self::Chunk, _: &Context<'_>) -> impl Iterator<Item = Self> {
+        chunk.iter().copied()
+    }
+
+    fn written(chunk: &Self::Chunk) -> Written {
+        Written::of(chunk)
     }
 
     fn columns(_: &Context<'_>) -> Vec<Column<Self>> {
@@ -105,11 +110,13 @@ impl<'a> CoveredRoads<'a> {
 /// Rows are roads; shares of their length are numbers from 0 to 1.
 impl Export for CoveredRoads<'_> {
     fn write_with(&self, options: &Options<'_>, out: &mut dyn Write) -> io::Result<Written> {
-        super::write::<RoadRecord<'_>, _>(|| self.records(), self.len(), options, out)
+        let chunks = || chunks_of(self.records(), RoadRecord::CHUNK_ROWS);
+        super::write::<RoadRecord<'_>, _>(chunks, self.len(), options, out)
     }
 
     #[cfg(feature = "arrow")]
     fn batches<'s>(&'s self, options: &Options<'s>) -> io::Result<Batches<'s>> {
-        Batches::new::<RoadRecord<'s>>(self.records(), options)
+        let chunks = chunks_of(self.records(), RoadRecord::CHUNK_ROWS);
+        Batches::new::<RoadRecord<'s>>(chunks, options)
     }
 }

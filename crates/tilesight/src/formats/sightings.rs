@@ -7,6 +7,7 @@ use tilesight_query::{Image, Kind};
 
 #[cfg(feature = "arrow")]
 use super::Batches;
+use super::chunks::chunks_of;
 use super::record::{Column, Context, Geometry, POINTS_A_CHUNK, Record, Type, Value};
 use super::record::{column, required};
 use super::{Export, Options, Written};
@@ -20,13 +21,17 @@ pub(super) struct SightingRecord<'a> {
 }
 
 impl Record for SightingRecord<'_> {
-    type Raw = Self;
+    type Chunk = Vec<Self>;
     const NOUN: &'static str = "sightings";
     const IS_POINT: bool = true;
     const CHUNK_ROWS: usize = POINTS_A_CHUNK;
 
-    fn new(raw: &Self::Raw, _: &Context<'_>) -> Self {
-        *raw
+    fn rows(chunk: &Self::Chunk, _: &Context<'_>) -> impl Iterator<Item = Self> {
+        chunk.iter().copied()
+    }
+
+    fn written(chunk: &Self::Chunk) -> Written {
+        Written::of(chunk)
     }
 
     fn columns(_: &Context<'_>) -> Vec<Column<Self>> {
@@ -95,11 +100,13 @@ impl<'a> Sightings<'a> {
 /// Rows are images, at whose positions they lie; the target is `target_id`.
 impl Export for Sightings<'_> {
     fn write_with(&self, options: &Options<'_>, out: &mut dyn Write) -> io::Result<Written> {
-        super::write::<SightingRecord<'_>, _>(|| self.records(), self.len(), options, out)
+        let chunks = || chunks_of(self.records(), SightingRecord::CHUNK_ROWS);
+        super::write::<SightingRecord<'_>, _>(chunks, self.len(), options, out)
     }
 
     #[cfg(feature = "arrow")]
     fn batches<'s>(&'s self, options: &Options<'s>) -> io::Result<Batches<'s>> {
-        Batches::new::<SightingRecord<'s>>(self.records(), options)
+        let chunks = chunks_of(self.records(), SightingRecord::CHUNK_ROWS);
+        Batches::new::<SightingRecord<'s>>(chunks, options)
     }
 }
