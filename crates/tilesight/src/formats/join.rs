@@ -31,7 +31,7 @@ impl HasImage for JoinedImage<'_> {
     }
 }
 
-impl<'a> Record for JoinedImage<'a> {
+impl Record for JoinedImage<'_> {
     type Chunk = Vec<Self>;
     const NOUN: &'static str = "images of targets";
     const IS_POINT: bool = true;

@@ -49,9 +49,13 @@ fn span_beside([a, b]: [Metres; 2], [c, d]: [Metres; 2], radius_m: f64) -> Optio
     }
     let unit = axis.map(|metres| metres / length);
     let normal = [-unit[1], unit[0]];
-    let (from_c, u) = (difference(a, c), difference(b, a));
-    let between_ends = span_within(dot(from_c, unit), dot(u, unit), [0.0, length])?;
-    let beside = span_within(dot(from_c, normal), dot(u, normal), [-radius_m, radius_m])?;
+    let (start, whole) = (difference(a, c), difference(b, a));
+    let between_ends = span_within(dot(start, unit), dot(whole, unit), [0.0, length])?;
+    let beside = span_within(
+        dot(start, normal),
+        dot(whole, normal),
+        [-radius_m, radius_m],
+    )?;
     overlap(between_ends, beside)
 }
 
@@ -142,14 +146,14 @@ mod tests {
         assert_eq!(left_by(vec![[0.0, 0.5], [0.25, 0.375]]), [[0.5, 1.0]]);
     }
 
-    fn distance_m(p: Metres, [c, d]: [Metres; 2]) -> f64 {
-        let axis = difference(d, c);
+    fn distance_m(position: Metres, [from, to]: [Metres; 2]) -> f64 {
+        let axis = difference(to, from);
         let share = match dot(axis, axis) {
             0.0 => 0.0,
-            squared => (dot(difference(p, c), axis) / squared).clamp(0.0, 1.0),
+            squared => (dot(difference(position, from), axis) / squared).clamp(0.0, 1.0),
         };
-        let nearest = [c[0] + share * axis[0], c[1] + share * axis[1]];
-        let [x, y] = difference(p, nearest);
+        let nearest = [from[0] + share * axis[0], from[1] + share * axis[1]];
+        let [x, y] = difference(position, nearest);
         x.hypot(y)
     }
 

@@ -281,10 +281,10 @@ pub(super) struct CollectionWriter<'w> {
 impl<'w> CollectionWriter<'w> {
     pub(super) fn new(out: &'w mut dyn Write) -> Result<Self, Error> {
         let (attribution, license) = (Value::from(ATTRIBUTION), Value::from(LICENSE));
-        write!(
+        writeln!(
             out,
             "{{\"type\":\"FeatureCollection\",\"attribution\":{attribution},\
-             \"license\":{license},\"features\":[\n"
+             \"license\":{license},\"features\":["
         )?;
         Ok(Self { out, written: 0 })
     }

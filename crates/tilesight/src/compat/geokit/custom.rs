@@ -72,7 +72,7 @@ impl CustomSequences {
     pub fn sample_ids(&self) -> Vec<i64> {
         self.sequences
             .iter()
-            .flat_map(|sequence| sequence.sample())
+            .flat_map(CustomSequence::sample)
             .collect()
     }
 

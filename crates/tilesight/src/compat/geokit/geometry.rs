@@ -22,13 +22,28 @@ const MAX_DEPTH: usize = 8;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type")]
 pub(super) enum Geometry {
-    Point { coordinates: Degrees },
-    MultiPoint { coordinates: Vec<Degrees> },
-    LineString { coordinates: Vec<Degrees> },
-    MultiLineString { coordinates: Vec<Vec<Degrees>> },
-    Polygon { coordinates: Vec<Vec<Degrees>> },
-    MultiPolygon { coordinates: Vec<Vec<Vec<Degrees>>> },
-    GeometryCollection { geometries: Vec<Geometry> },
+    Point {
+        coordinates: Degrees,
+    },
+    MultiPoint {
+        coordinates: Vec<Degrees>,
+    },
+    LineString {
+        coordinates: Vec<Degrees>,
+    },
+    MultiLineString {
+        coordinates: Vec<Vec<Degrees>>,
+    },
+    Polygon {
+        coordinates: Vec<Vec<Degrees>>,
+    },
+    MultiPolygon {
+        coordinates: Vec<Vec<Vec<Degrees>>>,
+    },
+    #[serde(rename = "GeometryCollection")]
+    Collection {
+        geometries: Vec<Geometry>,
+    },
 }
 
 /// Length of all parts in metres.
@@ -60,7 +75,7 @@ pub(super) fn geometry(parts: &[Part]) -> Geometry {
     match (lines.is_empty(), points.is_empty()) {
         (_, true) => line_geometry(lines),
         (true, _) => point_geometry(points),
-        _ => Geometry::GeometryCollection {
+        _ => Geometry::Collection {
             geometries: vec![line_geometry(lines), point_geometry(points)],
         },
     }

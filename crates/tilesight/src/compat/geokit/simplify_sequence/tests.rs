@@ -38,7 +38,7 @@ fn sequences(middle: Degrees, lines: &[&[Place]]) -> String {
 struct Area {
     sequence: String,
     region: Region,
-    area_m2: f64,
+    square_metres: f64,
 }
 
 impl Area {
@@ -60,7 +60,7 @@ fn simplified(text: &str, buffer_m: f64) -> (Counts, Vec<Area>) {
         Area {
             sequence: feature.needed_sequence_id().unwrap(),
             region: Region::from_geojson(feature.geometry().unwrap()).unwrap(),
-            area_m2: feature.property("area").unwrap().as_f64().unwrap(),
+            square_metres: feature.property("area").unwrap().as_f64().unwrap(),
         }
     };
     (counts, written.features().map(area).collect())
@@ -107,9 +107,9 @@ fn areas_are_in_true_square_metres() {
         let (_, areas) = simplified(&sequences(middle, &[line]), 10.0);
         let expected = 5000.0 * 20.0 + 100.0 * std::f64::consts::PI;
         assert!(
-            (areas[0].area_m2 / expected - 1.0).abs() < 1e-3,
+            (areas[0].square_metres / expected - 1.0).abs() < 1e-3,
             "{}",
-            areas[0].area_m2
+            areas[0].square_metres
         );
         assert!(
             areas[0].contains(middle, (2500.0, 9.9)) && !areas[0].contains(middle, (2500.0, 10.1))
@@ -125,9 +125,9 @@ fn a_sequence_of_one_image_is_a_circle_or_nothing() {
     let names: Vec<&str> = areas.iter().map(|area| area.sequence.as_str()).collect();
     assert_eq!(names, ["2", "0"]);
     assert!(
-        (areas[1].area_m2 - 314.0).abs() < 5.0,
+        (areas[1].square_metres - 314.0).abs() < 5.0,
         "{}",
-        areas[1].area_m2
+        areas[1].square_metres
     );
 }
 
