@@ -60,7 +60,7 @@ fn run(command: Command, voice: Voice) -> Result<(), Failure> {
     output::end_on_interrupt()?;
     let on_terminal = output::stdout_is_terminal();
     match command {
-        Command::Images(mut typed) => match typed.sees.sees.take() {
+        Command::Images(mut typed) => match typed.sees.targets.take() {
             Some(targets) => sees::answer(&targets, typed, on_terminal, voice),
             None => ask::answer(&Plan::images(typed, on_terminal)?, voice),
         },

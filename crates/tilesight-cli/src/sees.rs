@@ -22,9 +22,9 @@ pub(crate) struct Sees {
     /// each target and image, target by target
     ///
     /// An image looks at a polygon when any part of it within --radius is in its field of view; the
-    /// nearest such point is what distance_m, bearing_deg and offset_deg belong to.
-    #[arg(long, value_name = "FILE", group = "place")]
-    pub(crate) sees: Option<PathBuf>,
+    /// nearest such point is what the distance, the bearing and the offset belong to.
+    #[arg(long = "sees", id = "sees", value_name = "FILE", group = "place")]
+    pub(crate) targets: Option<PathBuf>,
 
     /// The property or column that names the targets, instead of their ids or numbers from 0
     #[arg(long, value_name = "NAME", requires = "sees")]

@@ -47,6 +47,21 @@ struct Ended {
     stderr: String,
 }
 
+/// Runs a line of words; nothing that comes of it may have the token.
+fn end(command: &mut Command, line: &str) -> Ended {
+    let output = command.args(line.split_whitespace()).output().unwrap();
+    let ended = Ended {
+        status: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    };
+    assert!(
+        !ended.stdout.contains("c4n4ry") && !ended.stderr.contains("c4n4ry"),
+        "{line}"
+    );
+    ended
+}
+
 impl Folder {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
@@ -67,23 +82,8 @@ impl Folder {
         command
     }
 
-    /// Runs a line of words; nothing that comes of it may have the token.
-    fn end(&self, command: &mut Command, line: &str) -> Ended {
-        let output = command.args(line.split_whitespace()).output().unwrap();
-        let ended = Ended {
-            status: output.status.code().unwrap(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        };
-        assert!(
-            !ended.stdout.contains("c4n4ry") && !ended.stderr.contains("c4n4ry"),
-            "{line}"
-        );
-        ended
-    }
-
     fn run(&self, line: &str) -> Ended {
-        self.end(&mut self.program(), line)
+        end(&mut self.program(), line)
     }
 
     #[track_caller]
@@ -308,7 +308,7 @@ fn a_box_may_have_spaces_and_only_panoramas_be_asked_for() {
         "24.935, 60.163, 24.965, 60.174",
     ]);
     command.args(["--source", &town(), "--only_pano", "-q"]);
-    let ended = folder.end(
+    let ended = end(
         &mut command,
         "--output_file_point a/b/p.geojson --output_file_sequence s.geojson",
     );
@@ -426,10 +426,13 @@ fn field_values_name_files_that_stay_in_the_folder_and_apart() {
     assert!(said.contains("\"nam\"") && said.contains("name"), "{said}");
 }
 
-/// All images of the town by sequence, in capture order.
-fn whole_sequences(folder: &Folder) -> BTreeMap<String, Vec<(i64, (f64, f64))>> {
+/// Longitude and latitude in degrees.
+type Degrees = (f64, f64);
+
+/// All images of the town by sequence, in capture order: their ids and where they stand.
+fn whole_sequences(folder: &Folder) -> BTreeMap<String, Vec<(i64, Degrees)>> {
     folder.get("--input_aoi -180,-85,180,85 --partial --output_file_point all/p.geojson --output_file_sequence all/s.geojson");
-    let mut sequences: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    let mut sequences: BTreeMap<String, Vec<(i64, i64, Degrees)>> = BTreeMap::new();
     for kind in ["pano", "no__pano"] {
         for point in folder.features(&format!("all/p__{kind}.geojson")) {
             let Some(sequence) = property(&point, "sequence_id").as_str() else {
@@ -444,14 +447,13 @@ fn whole_sequences(folder: &Folder) -> BTreeMap<String, Vec<(i64, (f64, f64))>> 
                 .push((time, id, at));
         }
     }
-    let ordered = |(key, mut images): (String, Vec<(i64, i64, (f64, f64))>)| {
+    let mut ordered = BTreeMap::new();
+    for (key, mut images) in sequences {
         images.sort_by_key(|image| (image.0, image.1));
-        (
-            key,
-            images.into_iter().map(|(_, id, at)| (id, at)).collect(),
-        )
-    };
-    sequences.into_iter().map(ordered).collect()
+        let images = images.into_iter().map(|(_, id, at)| (id, at)).collect();
+        ordered.insert(key, images);
+    }
+    ordered
 }
 
 #[test]
@@ -479,7 +481,7 @@ fn a_sequence_that_leaves_the_area_and_comes_back_is_broken_and_never_bridged() 
             let lines = |parts: BTreeSet<String>| {
                 parts
                     .into_iter()
-                    .filter(|p| p.matches("(").count() > 1 && !is_one_place(p))
+                    .filter(|p| p.matches('(').count() > 1 && !is_one_place(p))
                     .collect::<Vec<_>>()
             };
             assert_eq!(lines(found), lines(expected));
@@ -589,7 +591,7 @@ fn without_a_source_tiles_are_fetched_once_and_kept() {
         "geokit get_mapillary_points --input_aoi {MIDDLE} --rate 1000 --tile-url {}",
         server.origin()
     );
-    let ended = folder.end(
+    let ended = end(
         folder.program().env("MAPILLARY_ACCESS_TOKEN", CANARY),
         &line,
     );
@@ -623,8 +625,7 @@ fn what_is_fetched_asks_for_a_token_and_tells_what_failed() {
         &server_of_town_path(),
         std::iter::repeat_n(Fault::Garbage, 50),
     );
-    let with_token =
-        |line: &str| folder.end(folder.program().env("MAPILLARY_ACCESS_TOKEN", CANARY), line);
+    let with_token = |line: &str| end(folder.program().env("MAPILLARY_ACCESS_TOKEN", CANARY), line);
     let ended = with_token(&line);
     assert_eq!(ended.status, 3, "{}", ended.stderr);
     let ended = with_token(&format!("{line} --partial"));
@@ -904,7 +905,7 @@ fn custom_sequences_are_broken_and_have_up_to_five_pictures() {
     points.push(point(7, "alone", 1, 0.0));
     folder.write("points.geojson", &points);
     let line = "geokit create_custom_sequences --rate 1000 --geojson_points points.geojson";
-    let ended = folder.end(with_graph(&mut folder.program(), &service), line);
+    let ended = end(with_graph(&mut folder.program(), &service), line);
     assert_eq!(ended.status, 0, "{}", ended.stderr);
     let [walk, alone] = &folder.features("data/mapillary_custome_sequences.geojson")[..] else {
         panic!("two sequences")
@@ -950,7 +951,7 @@ fn pictures_are_downloaded_once_and_never_outside_of_the_folder() {
     );
     let line = "geokit download_mapillary_imgs --rate 1000 --input_file_points points.geojson";
     let download = || {
-        let ended = folder.end(with_graph(&mut folder.program(), &service), line);
+        let ended = end(with_graph(&mut folder.program(), &service), line);
         assert_eq!(ended.status, 0, "{}", ended.stderr);
     };
     download();
@@ -1003,7 +1004,7 @@ fn a_picture_that_cannot_be_had_is_told_after_the_rest() {
         &[point(1, "walk", 1, 0.0), point(2, "walk", 2, 0.0)],
     );
     let line = "geokit download_mapillary_imgs --rate 1000 --input_file_points points.geojson";
-    let ended = folder.end(with_graph(&mut folder.program(), &service), line);
+    let ended = end(with_graph(&mut folder.program(), &service), line);
     assert_eq!(ended.status, 1, "{}", ended.stderr);
     assert!(ended.stderr.contains("image 2:"), "{}", ended.stderr);
     assert!(

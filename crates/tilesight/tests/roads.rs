@@ -48,7 +48,7 @@ impl Ground {
         }
     }
 
-    fn image<'a>(self, metres: Position, image: Image<'a>) -> Image<'a> {
+    fn image(self, metres: Position, image: Image<'_>) -> Image<'_> {
         let [lon, lat] = self.position(metres);
         Image { lon, lat, ..image }
     }

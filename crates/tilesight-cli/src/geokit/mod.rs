@@ -26,7 +26,7 @@ pub(crate) enum Geokit {
 Examples:
   tilesight geokit get_mapillary_points --source town.mbtiles --input_aoi 24.92,60.16,24.95,60.18
   tilesight geokit get_mapillary_points --input_aoi districts.geojson --field_name name")]
-    GetMapillaryPoints(points::GetMapillaryPoints),
+    GetMapillaryPoints(Box<points::GetMapillaryPoints>),
     /// Make one feature of each sequence, with its length in metres
     MergeSequences(MergeSequences),
     /// Make sequences of points, with the addresses of up to five pictures each
@@ -69,20 +69,20 @@ pub(crate) struct MergeSequences {
 #[command(rename_all = "snake_case")]
 pub(crate) struct MatchPointSequences {
     /// Areas of sequences, as their simplification makes them
-    #[arg(long, value_name = "FILE")]
-    geojson_polygons: PathBuf,
+    #[arg(long = "geojson_polygons", value_name = "FILE")]
+    polygons: PathBuf,
 
     /// Points of sequences
-    #[arg(long, value_name = "FILE")]
-    geojson_points: PathBuf,
+    #[arg(long = "geojson_points", value_name = "FILE")]
+    points: PathBuf,
 
     /// File to write, whole or not at all
     #[arg(
-        long,
+        long = "geojson_output",
         value_name = "FILE",
         default_value = "data/mapillary_match_point_sequences.geojson"
     )]
-    geojson_output: PathBuf,
+    output: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -138,8 +138,8 @@ pub(crate) fn run(command: Geokit, voice: Voice) -> Result<(), Failure> {
             })
         }
         Geokit::MatchPointSequences(typed) => {
-            let (polygons, points) = (read(&typed.geojson_polygons)?, read(&typed.geojson_points)?);
-            convert(&typed.geojson_output, "points", voice, |out| {
+            let (polygons, points) = (read(&typed.polygons)?, read(&typed.points)?);
+            convert(&typed.output, "points", voice, |out| {
                 geokit::match_point_sequences(&polygons, &points, out)
             })
         }

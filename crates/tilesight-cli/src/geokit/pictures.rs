@@ -133,14 +133,14 @@ async fn pictures(graph: &Graph, ids: &[i64], voice: Voice) -> Result<Pictures, 
     let mut pictures = Pictures::new();
     for ids in ids.chunks(ADDRESSES_A_STEP) {
         let thumbnails = graph.thumbnails(ids, ThumbnailSize::Px1024).await?;
-        pictures.extend(thumbnails.into_iter().flatten().map(picture));
+        pictures.extend(thumbnails.iter().flatten().map(picture));
         bar.inc(ids.len() as u64);
     }
     bar.finish_and_clear();
     Ok(pictures)
 }
 
-fn picture(thumbnail: Thumbnail) -> (i64, Picture) {
+fn picture(thumbnail: &Thumbnail) -> (i64, Picture) {
     let picture = Picture {
         url: thumbnail.url.reveal().to_string(),
         expires_at_ms: thumbnail.url.expires_at().map(|time| time.0),

@@ -1,9 +1,9 @@
 //! The commands of geokit's `mapillary`, from GeoJSON to GeoJSON.
 //!
 //! They make a chain: [`get_mapillary_points`] asks a dataset for the images and sequences of an
-//! area, [`merge_sequences`] makes one feature of each sequence, [`simplify_sequence`] leaves out
+//! area, [`merge_sequences`] makes one feature of each sequence, [`simplify_sequence()`] leaves out
 //! what runs beside a longer one, [`match_point_sequences`] keeps the images that lie where
-//! something is left, [`simplify_points`] one of them every so many metres, and
+//! something is left, [`simplify_points()`] one of them every so many metres, and
 //! [`images_of_points`] and [`add_image_urls`] stand before and after their download.
 //! [`custom_sequences`] is for looking at some pictures of each sequence.
 //!
