@@ -28,7 +28,7 @@ pub enum ShapeFault {
     #[error("the feature has no geometry (give it one, or leave it out)")]
     NoGeometry,
     /// A geometry that is not taken here.
-    #[error("a {found} is not taken here, but {wanted}")]
+    #[error("{wanted} are taken here, not {found}")]
     Kind {
         /// What it is.
         found: String,

@@ -1,12 +1,12 @@
 //! Sequences that run beside longer ones, left out.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::RangeInclusive;
 
 use geo::{
     BooleanOps, BoundingRect, Buffer, Coord, LineString, MapCoords, MultiLineString, MultiPoint,
-    MultiPolygon, Rect, unary_union,
+    MultiPolygon, Rect,
 };
 use rstar::primitives::{GeomWithData, Line};
 use rstar::{AABB, RTree};
@@ -226,13 +226,7 @@ impl Kept {
     fn area_around(&self, lines: &[Polyline]) -> MultiPolygon {
         let chunks = lines.iter().flat_map(|line| chunks(line));
         let areas: Vec<MultiPolygon> = chunks.map(|chunk| self.area_around_chunk(chunk)).collect();
-        match areas.len() {
-            1 => areas
-                .into_iter()
-                .next()
-                .unwrap_or_else(|| MultiPolygon(Vec::new())),
-            _ => unary_union(&areas),
-        }
+        united(&areas)
     }
 
     fn area_around_chunk(&self, chunk: &[Degrees]) -> MultiPolygon {
@@ -252,29 +246,50 @@ impl Kept {
     /// it than twice the buffer.
     fn meeting(&self, line: &[Degrees]) -> Vec<Polyline> {
         let reach_m = 2.0 * self.buffer_m;
-        let near = segments(line).flat_map(|segment| {
+        let mut spans: BTreeMap<Found, Span> = BTreeMap::new();
+        for segment in segments(line) {
             let frame = Frame::between(segment[0], segment[1]);
-            let in_metres = move |segment: [Degrees; 2]| segment.map(|at| frame.metres(at));
-            let near = self.near(segment, reach_m);
-            near.filter_map(move |(found, other)| {
-                span_near(in_metres(segment), in_metres(other), reach_m).and(Some(found))
-            })
-        });
-        let found: Vec<Found> = near.collect::<BTreeSet<_>>().into_iter().collect();
-        let goes_on = |a: &Found, b: &Found| (a.0, a.1, a.2 + 1) == *b;
-        found
-            .chunk_by(goes_on)
-            .map(|run| self.stretch(run))
-            .collect()
+            let in_metres = |segment: [Degrees; 2]| segment.map(|at| frame.metres(at));
+            for (found, other) in self.near(segment, reach_m) {
+                if let Some(span) = span_near(in_metres(other), in_metres(segment), reach_m) {
+                    let whole = spans.entry(found).or_insert(span);
+                    *whole = [whole[0].min(span[0]), whole[1].max(span[1])];
+                }
+            }
+        }
+        self.stretches(&spans)
     }
 
-    /// Segments that follow each other, as one line on the turn on which they were found.
-    fn stretch(&self, run: &[Found]) -> Polyline {
-        let (turn, line, first) = run[0];
-        let line = &self.lines[line];
-        let beyond = (first + run.len() + 1).min(line.len());
-        let stretch = line[first..beyond].iter();
-        stretch.map(|&at| shifted(at, -TURNS[turn])).collect()
+    /// Spans of segments on the turns on which they were found, those that meet as one line.
+    fn stretches(&self, spans: &BTreeMap<Found, Span>) -> Vec<Polyline> {
+        let mut stretches: Vec<Polyline> = Vec::new();
+        let mut ended = None;
+        for (&(turn, line, number), &span) in spans {
+            let ends = [number, number + 1].map(|i| i.min(self.lines[line].len() - 1));
+            let segment = ends.map(|end| shifted(self.lines[line][end], -TURNS[turn]));
+            let [from, to] = cut(segment, span);
+            match stretches.last_mut() {
+                Some(stretch) if span[0] == 0.0 && ended == Some((turn, line, number)) => {
+                    stretch.push(to);
+                }
+                _ => stretches.push(vec![from, to]),
+            }
+            ended = (span[1] == 1.0).then_some((turn, line, number + 1));
+        }
+        stretches
+    }
+}
+
+/// The union of areas, half by half: where they lie over each other, as those of a line that
+/// crosses itself, there is little left to unite with the rest.
+fn united(areas: &[MultiPolygon]) -> MultiPolygon {
+    match areas {
+        [] => MultiPolygon(Vec::new()),
+        [only] => only.clone(),
+        _ => {
+            let (left, right) = areas.split_at(areas.len() / 2);
+            united(left).union(&united(right))
+        }
     }
 }
 
