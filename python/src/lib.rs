@@ -17,6 +17,7 @@ mod build;
 mod dataset;
 mod error;
 mod fetch;
+mod interface;
 mod place;
 mod publish;
 mod question;
@@ -32,6 +33,8 @@ mod _tilesight {
     use crate::dataset::Dataset;
     #[pymodule_export]
     use crate::fetch::fetch;
+    #[pymodule_export]
+    use crate::interface::{Interface, save_locally};
     #[pymodule_export]
     use crate::place::Place;
 
