@@ -26,8 +26,10 @@ pub fn raise_as_told(error: &Error) -> PyErr {
 
 /// Makes the exception of a question that is none.
 pub fn question(error: impl Display) -> PyErr {
-    let exception = |py| named(py, "QuestionError", error.to_string(), false);
-    Python::attach(|py| exception(py).map_or_else(|failure| failure, PyErr::from_value))
+    Python::attach(|py| {
+        let exception = named(py, "QuestionError", error.to_string(), false);
+        exception.map_or_else(|failure| failure, PyErr::from_value)
+    })
 }
 
 /// Makes the exception of something that a question allowed to be missing.
