@@ -118,12 +118,7 @@ impl Interface {
         self.ask_graph(py, move |mly| mly.feature_from_key(&key, &texts(&fields)))
     }
 
-    fn image_from_key(
-        &self,
-        py: Python<'_>,
-        key: String,
-        fields: Vec<String>,
-    ) -> PyResult<String> {
+    fn image_from_key(&self, py: Python<'_>, key: String, fields: Vec<String>) -> PyResult<String> {
         self.ask_graph(py, move |mly| mly.image_from_key(&key, &texts(&fields)))
     }
 

@@ -47,7 +47,7 @@ impl Work {
         let (done, total) = (&self.done, &self.total);
         let progress = (done.load(Ordering::Relaxed), total.load(Ordering::Relaxed));
         Python::attach(|py| {
-            py.check_signals()?;
+            heed_signals(py)?;
             on_progress.map_or(Ok(()), |call| call.call1(py, progress).map(drop))
         })
     }
@@ -116,9 +116,14 @@ pub fn wait_for<T: Send + 'static>(
     });
     let outcome = py.detach(move || {
         while end.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-            Python::attach(|py| py.check_signals())?;
+            Python::attach(heed_signals)?;
         }
         Ok::<_, PyErr>(working.join())
     })?;
     Ok(outcome.unwrap_or_else(|panic| resume_unwind(panic)))
+}
+
+/// Lets Python handle its signals, such as Ctrl-C.
+pub fn heed_signals(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()
 }

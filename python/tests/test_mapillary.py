@@ -23,10 +23,11 @@ import urllib.parse
 
 import mapbox_vector_tile
 import mapillary.interface as theirs
+import mercantile
 import pytest
 import requests
 from conftest import BOX, DOOR, TOWN
-from mapillary.models.exceptions import InvalidKwargError, InvalidOptionError
+from mapillary.models.exceptions import InvalidKwargError, InvalidOptionError, InvalidTokenError
 
 import tilesight
 from tilesight import mapillary as mly
@@ -60,17 +61,20 @@ ENTITIES = {
     IMAGE: {"id": IMAGE, "captured_at": 1672531200000, "geometry": POINT, "make": "none"},
     FEATURE: {"id": FEATURE, "object_value": "object--bench", "geometry": POINT},
 }
+FAR_TILES = {mercantile.tile(lon, 10.01, 14): id for id, lon in ((31, 179.99), (32, -179.99))}
 ONLY_IMAGES_HAVE = {"make", "thumb_1024_url"}
 
 
+def encoded(name, geometry, properties):
+    """A tile of one feature; the SDK's own encoder makes it."""
+    layer = {"name": name, "features": [{"geometry": geometry, "properties": properties}]}
+    return mapbox_vector_tile.encode(layer, default_options={"y_coord_down": True})
+
+
 def outline():
-    """An outline as the service writes it; the SDK's own encoder makes it."""
-    layer = {
-        "name": "mpy-or",
-        "features": [{"geometry": {"type": "Polygon", "coordinates": [OUTLINE]}, "properties": {}}],
-    }
-    tile = mapbox_vector_tile.encode(layer, default_options={"y_coord_down": True})
-    return base64.b64encode(tile).decode()
+    """An outline as the service writes it."""
+    polygon = {"type": "Polygon", "coordinates": [OUTLINE]}
+    return base64.b64encode(encoded("mpy-or", polygon, {})).decode()
 
 
 def detections():
@@ -93,14 +97,15 @@ class Mapillary(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def answer(self, path, query):
+        if "expired" in self.headers.get("Authorization", str(query.get("access_token"))):
+            return 401, refusal(190)
         if path.startswith("maps/vtp/"):
             return 200, tile(path.removeprefix("maps/vtp/").replace("/2/", "/", 1))
         ids = query.get("ids", [path.partition("/")[0]])
         fields = set(query.get("fields", [""])[0].split(","))
         found = {id: entity(id, fields) for id in ids}
         if None in found.values():
-            error = {"message": "Unsupported get request", "type": "GraphMethodException", "code": 100}
-            return 400, json.dumps({"error": error}).encode()
+            return 400, refusal(100)
         if path.endswith("/detections"):
             found = {"": {"data": detections()}}
         elif "ids" in query:
@@ -113,9 +118,21 @@ class Mapillary(http.server.BaseHTTPRequestHandler):
 
 
 def tile(path):
+    """A tile of the town or at the antimeridian, or an empty one."""
+    tileset, *address = path.split("/")
+    z, x, y = map(int, address)
+    far = FAR_TILES.get(mercantile.Tile(x, y, z))
+    if far:
+        middle = {"type": "Point", "coordinates": [2048, 2048]}
+        return encoded("image", middle, {"id": far, "captured_at": 1, "is_pano": False})
     file = TOWN / f"{path}.mvt"
     body = file.read_bytes() if file.exists() else b""
     return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+
+
+def refusal(code):
+    error = {"message": "Unsupported", "type": "OAuthException", "code": code, "fbtrace_id": "x"}
+    return json.dumps({"error": error}).encode()
 
 
 def entity(id, fields):
@@ -395,10 +412,9 @@ def test_sequences_are_whole_and_in_the_box():
 
 
 def test_boxes_cross_the_antimeridian():
-    around = {"west": 179.9999, "south": 10.0, "east": -179.9999, "north": 10.0001}
+    around = {"west": 179.98, "south": 10.0, "east": -179.98, "north": 10.02}
     assert by_id(theirs.images_in_bbox(around, image_type="flat")) == {}
-    assert by_id(ours.images_in_bbox(around)) == {}
-    assert by_id(ours.images_in_bbox({**BBOX, "west": BOX[2], "east": BOX[2] + 1e-7})) == {}
+    assert by_id(ours.images_in_bbox(around)).keys() == set(FAR_TILES.values())
 
 
 @pytest.mark.parametrize(("name", "key"), [("image_from_key", IMAGE), ("feature_from_key", FEATURE)])
@@ -540,13 +556,18 @@ def test_mistakes_are_answered_with_a_right_one(call, kind, message):
         call()
 
 
-def test_fetching_takes_a_token_and_a_service(monkeypatch, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+def test_fetching_takes_a_token_and_a_service(mapillary, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
-        begin_anew(patch, url, tmp_path / "new" / "tiles.mbtiles")
-        for call in (lambda: ours.images_in_bbox(BBOX), lambda: ours.image_from_key(IMAGE)):
+        begin_anew(patch, mapillary.url, tmp_path / "new" / "tiles.mbtiles")
+        calls = (lambda: ours.images_in_bbox(BBOX), lambda: ours.image_from_key(IMAGE))
+        for call in calls:
             with pytest.raises(tilesight.TokenError, match="set_access_token"):
+                call()
+        with pytest.raises(InvalidTokenError):
+            theirs.set_access_token("MLY|expired")
+        ours.set_access_token("MLY|expired")
+        for call in calls:
+            with pytest.raises(tilesight.TokenError, match="refuse"):
                 call()
         patch.setenv("TILESIGHT_TILE_URL", "nowhere")
         ours._begin.cache_clear()
