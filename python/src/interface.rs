@@ -11,11 +11,14 @@ use tilesight::fetch::graph::{self, ThumbnailSize};
 use tilesight::{Bbox, LonLat};
 
 use crate::error::{self, ms_since_1970};
-use crate::watch::{wait_for, watch};
+use crate::workers::{AfterSignal, Workers};
 
 /// A client: its token, its store, and what of that is in memory. Filters are JSON objects.
 #[pyclass(frozen, module = "tilesight._tilesight")]
-pub struct Interface(Arc<asked::Interface>);
+pub struct Interface {
+    mly: Arc<asked::Interface>,
+    workers: Workers,
+}
 
 #[pymethods]
 impl Interface {
@@ -23,12 +26,15 @@ impl Interface {
     #[new]
     fn from_environment() -> PyResult<Self> {
         let options = Options::from_environment().map_err(raise)?;
-        let interface = asked::Interface::new(options).map_err(raise)?;
-        Ok(Self(Arc::new(interface)))
+        let mly = asked::Interface::new(options).map_err(raise)?;
+        Ok(Self {
+            mly: Arc::new(mly),
+            workers: Workers::default(),
+        })
     }
 
     fn set_access_token(&self, token: &str) -> PyResult<()> {
-        self.0.set_access_token(token).map_err(raise)
+        self.mly.set_access_token(token).map_err(raise)
     }
 
     fn get_image_close_to(
@@ -39,7 +45,7 @@ impl Interface {
         options: &str,
     ) -> PyResult<String> {
         let options = TargetOptions::from_json(options).map_err(raise)?;
-        self.ask(py, |mly| {
+        self.ask(py, move |mly| {
             mly.get_image_close_to(latitude, longitude, &options)
         })
     }
@@ -51,7 +57,7 @@ impl Interface {
         options: &str,
     ) -> PyResult<String> {
         let (at, options) = target(at, options)?;
-        self.ask(py, |mly| mly.get_image_looking_at(at, &options))
+        self.ask(py, move |mly| mly.get_image_looking_at(at, &options))
     }
 
     fn is_image_being_looked_at(
@@ -61,17 +67,17 @@ impl Interface {
         options: &str,
     ) -> PyResult<bool> {
         let (at, options) = target(at, options)?;
-        self.ask(py, |mly| mly.is_image_being_looked_at(at, &options))
+        self.ask(py, move |mly| mly.is_image_being_looked_at(at, &options))
     }
 
     fn images_in_bbox(&self, py: Python<'_>, edges: Edges, filters: &str) -> PyResult<String> {
         let (bbox, filters) = (bbox(edges)?, image_filters(filters)?);
-        self.ask(py, |mly| mly.images_in_bbox(&bbox, &filters))
+        self.ask(py, move |mly| mly.images_in_bbox(&bbox, &filters))
     }
 
     fn sequences_in_bbox(&self, py: Python<'_>, edges: Edges, filters: &str) -> PyResult<String> {
         let (bbox, filters) = (bbox(edges)?, image_filters(filters)?);
-        self.ask(py, |mly| mly.sequences_in_bbox(&bbox, &filters))
+        self.ask(py, move |mly| mly.sequences_in_bbox(&bbox, &filters))
     }
 
     fn map_feature_points_in_bbox(
@@ -81,7 +87,9 @@ impl Interface {
         filters: &str,
     ) -> PyResult<String> {
         let (bbox, filters) = (bbox(edges)?, feature_filters(filters)?);
-        self.ask(py, |mly| mly.map_feature_points_in_bbox(&bbox, &filters))
+        self.ask(py, move |mly| {
+            mly.map_feature_points_in_bbox(&bbox, &filters)
+        })
     }
 
     fn traffic_signs_in_bbox(
@@ -91,22 +99,29 @@ impl Interface {
         filters: &str,
     ) -> PyResult<String> {
         let (bbox, filters) = (bbox(edges)?, feature_filters(filters)?);
-        self.ask(py, |mly| mly.traffic_signs_in_bbox(&bbox, &filters))
+        self.ask(py, move |mly| mly.traffic_signs_in_bbox(&bbox, &filters))
     }
 
-    fn images_in_geojson(&self, py: Python<'_>, geojson: &str, filters: &str) -> PyResult<String> {
+    fn images_in_geojson(
+        &self,
+        py: Python<'_>,
+        geojson: String,
+        filters: &str,
+    ) -> PyResult<String> {
         let filters = image_filters(filters)?;
-        self.ask(py, |mly| mly.images_in_geojson(geojson, &filters))
+        self.ask(py, move |mly| mly.images_in_geojson(&geojson, &filters))
     }
 
     fn map_features_in_geojson(
         &self,
         py: Python<'_>,
-        geojson: &str,
+        geojson: String,
         filters: &str,
     ) -> PyResult<String> {
         let filters = feature_filters(filters)?;
-        self.ask(py, |mly| mly.map_features_in_geojson(geojson, &filters))
+        self.ask(py, move |mly| {
+            mly.map_features_in_geojson(&geojson, &filters)
+        })
     }
 
     fn feature_from_key(
@@ -157,23 +172,30 @@ impl Interface {
 
 impl Interface {
     /// Asks about a place; Ctrl-C ends what is being fetched, and what came is kept.
-    fn ask<T: Send>(
+    fn ask<T: Send + 'static>(
         &self,
         py: Python<'_>,
-        question: impl FnOnce(&asked::Interface) -> Result<T, Error> + Send,
+        question: impl FnOnce(&asked::Interface) -> Result<T, Error> + Send + 'static,
     ) -> PyResult<T> {
-        let stop = || self.0.stop_fetching();
-        watch(py, None, stop, |_| question(&self.0))?.map_err(raise)
+        let mly = self.mly.clone();
+        let stop = || {
+            self.mly.stop_fetching();
+            AfterSignal::Wait
+        };
+        let answer = self.workers.run(py, move || question(&mly), stop)?;
+        answer.map_err(raise)
     }
 
-    /// Asks the Graph API; Ctrl-C does not wait for the answer.
+    /// Asks the Graph API; Ctrl-C does not wait for the answer, which changes nothing.
     fn ask_graph(
         &self,
         py: Python<'_>,
         question: impl FnOnce(&asked::Interface) -> Result<String, Error> + Send + 'static,
     ) -> PyResult<String> {
-        let mly = self.0.clone();
-        wait_for(py, move || question(&mly))?.map_err(raise)
+        let mly = self.mly.clone();
+        let leave = || AfterSignal::Leave;
+        let answer = self.workers.run(py, move || question(&mly), leave)?;
+        answer.map_err(raise)
     }
 }
 

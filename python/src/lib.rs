@@ -22,6 +22,7 @@ mod place;
 mod publish;
 mod question;
 mod watch;
+mod workers;
 
 #[pymodule]
 mod _tilesight {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 
 /// How often progress is told and Ctrl-C is heeded.
-const TICK: Duration = Duration::from_millis(50);
+pub const TICK: Duration = Duration::from_millis(50);
 
 /// How far some work has come, and whether it is to stop.
 #[derive(Debug, Default)]
@@ -56,8 +56,8 @@ impl Work {
 /// Does long work while Python goes on: other threads run, and a signal such as Ctrl-C stops it.
 ///
 /// `on_progress` is called with how much is done of how much, on the thread of the caller; what
-/// it raises stops the work, too. When the work is to stop, `stop` is called until it has, beside the
-/// mark in [`Work`]: what there is to stop may begin later.
+/// it raises stops the work, too. `stop` is called once when the work is to stop, beside the
+/// mark in [`Work`].
 ///
 /// # Errors
 ///
@@ -80,11 +80,10 @@ pub fn watch<T: Send>(
             let mut raised = Ok(());
             while end.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
                 if raised.is_ok() {
-                    raised = state.tell(on_progress);
-                }
-                if raised.is_err() {
-                    state.is_stopped.store(true, Ordering::Relaxed);
-                    stop();
+                    raised = state.tell(on_progress).inspect_err(|_| {
+                        state.is_stopped.store(true, Ordering::Relaxed);
+                        stop();
+                    });
                 }
             }
             let outcome = working.join().flatten();
@@ -96,31 +95,6 @@ pub fn watch<T: Send>(
         (Ok(()), Ok(done)) => Ok(done),
         (Ok(()), Err(panic)) => resume_unwind(panic),
     }
-}
-
-/// Waits for work that changes nothing, while Python goes on. What a signal interrupts is the
-/// waiting: the work goes to its end unheard, on a thread of its own.
-///
-/// # Errors
-///
-/// What a signal handler raised.
-pub fn wait_for<T: Send + 'static>(
-    py: Python<'_>,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> PyResult<T> {
-    let (ended, end) = mpsc::channel::<()>();
-    let working = thread::spawn(move || {
-        // Dropped at the end, however that is reached.
-        let _ended = ended;
-        work()
-    });
-    let outcome = py.detach(move || {
-        while end.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-            Python::attach(heed_signals)?;
-        }
-        Ok::<_, PyErr>(working.join())
-    })?;
-    Ok(outcome.unwrap_or_else(|panic| resume_unwind(panic)))
 }
 
 /// Lets Python handle its signals, such as Ctrl-C.

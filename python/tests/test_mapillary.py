@@ -342,7 +342,7 @@ def test_a_year_is_a_date_and_ends_with_its_end():
 
 
 def test_organizations_and_sequences_are_exact():
-    (organization, sequence) = ("315428353019816", "7kSNARGNfzvZrO9_90IPuO")
+    organization, sequence = "315428353019816", "7kSNARGNfzvZrO9_90IPuO"
     assert by_id(theirs.images_in_bbox(BBOX, image_type="pano", organization_id=organization)) == {}
     expected = theirs.images_in_bbox(BBOX, image_type="pano", organization_id=int(organization))
     for words in ({"organization_id": organization}, {"org_id": [int(organization)]}):
@@ -500,14 +500,15 @@ def test_answers_are_encoded():
     found = ours.images_in_shape(SHAPE)
     assert json.loads(found.encode()) == found.to_dict()
     again = GeoJSON(found.to_dict())
-    again.append_features([again.features[0].to_dict(), {**parsed(found)["features"][0], "geometry": None}])
+    first = again.features[0].to_dict()
+    again.append_features([first, {**first, "geometry": None}])
     assert len(again.features) == len(found.features) + 1
     assert json.loads(again.encode()) == again.to_dict() != found.to_dict()
     assert Feature(again.to_dict()["features"][-1]).geometry is None
     assert repr(found) == str(found.to_dict())
 
 
-def test_what_was_fetched_is_kept(mapillary, tmp_path):
+def test_what_was_fetched_is_kept(mapillary):
     first = ours.images_in_bbox(BBOX)
     mapillary.asked.clear()
     assert ours.images_in_bbox(BBOX) == first

@@ -177,9 +177,10 @@ def map_feature_points_in_bbox(
     filter_values: str | Sequence[str] | None = None,
     **filters: Unpack[BoxFeatureFilters],
 ) -> str:
-    """Finds the objects in a box, such as benches: ``first_seen_at``, ``id``, ``last_seen_at``, ``value``.
+    """Finds the objects in a box, such as benches.
 
-    ``filter_values`` are the values to find; ``*`` at the end of one stands for anything.
+    They have ``first_seen_at``, ``id``, ``last_seen_at`` and ``value``. ``filter_values`` are the
+    values to find; ``*`` at the end of one stands for anything.
     """
     words = _filters({**filters, "filter_values": filter_values})
     return _client().map_feature_points_in_bbox(_arguments.box(bbox), words)
