@@ -11,7 +11,7 @@ use crate::answer::{Answer, Found};
 use crate::error::raise;
 use crate::place::Place;
 use crate::question::{FeatureWords, ImageWords};
-use crate::watch::watch;
+use crate::watch::{heed_signals, watch};
 
 /// Questions of a join that are asked before signals are looked at.
 const QUESTIONS_AT_ONCE: usize = 4_096;
@@ -153,11 +153,6 @@ impl Dataset {
         let info = py.detach(|| self.0.info_json());
         info.map(|info| info.to_string()).map_err(raise)
     }
-}
-
-/// Lets Python handle its signals, such as Ctrl-C.
-fn heed_signals(py: Python<'_>) -> PyResult<()> {
-    py.check_signals()
 }
 
 fn at_place(query: &ImageQuery, place: &Py<Place>) -> ImageQuery {

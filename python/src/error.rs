@@ -1,9 +1,9 @@
 //! Errors of the library as the exceptions of `tilesight.errors`.
 
+use std::fmt::Display;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pyo3::prelude::*;
-use pyo3::types::PyType;
 use tilesight::fetch::FetchError;
 use tilesight::{Error, NotHeld, QueryError};
 
@@ -16,7 +16,20 @@ pub fn raise(error: impl Into<Error>) -> PyErr {
         }
         error => error.to_string(),
     };
-    Python::attach(|py| exception(py, &error, message).unwrap_or_else(|failure| failure))
+    saying(&error, message)
+}
+
+/// Makes the exception of an error where a part of the answer cannot be asked for.
+pub fn raise_as_told(error: &Error) -> PyErr {
+    saying(error, error.to_string())
+}
+
+/// Makes the exception of a question that is none.
+pub fn question(error: impl Display) -> PyErr {
+    Python::attach(|py| {
+        let exception = named(py, "QuestionError", error.to_string(), false);
+        exception.map_or_else(|failure| failure, PyErr::from_value)
+    })
 }
 
 /// Makes the exception of something that a question allowed to be missing.
@@ -24,13 +37,12 @@ pub fn exception_of_missing(py: Python<'_>, missing: NotHeld) -> PyResult<PyErr>
     exception(py, &Error::Query(missing.into()), missing.to_string())
 }
 
+fn saying(error: &Error, message: String) -> PyErr {
+    Python::attach(|py| exception(py, error, message).unwrap_or_else(|failure| failure))
+}
+
 fn exception(py: Python<'_>, error: &Error, message: String) -> PyResult<PyErr> {
-    let class = |name| {
-        let errors = py.import("tilesight.errors")?;
-        Ok::<_, PyErr>(errors.getattr(name)?.cast_into::<PyType>()?)
-    };
-    let exception = class(name(error))?.call1((message,))?;
-    exception.setattr("is_retryable", error.is_retryable())?;
+    let exception = named(py, name(error), message, error.is_retryable())?;
     match error {
         Error::Query(QueryError::NotHeld(missing)) => describe(&exception, missing)?,
         Error::Fetch(FetchError::Closed { until }) => {
@@ -39,6 +51,21 @@ fn exception(py: Python<'_>, error: &Error, message: String) -> PyResult<PyErr> 
         _ => (),
     }
     Ok(PyErr::from_value(exception))
+}
+
+/// An exception of `tilesight.errors`.
+pub fn named<'py>(
+    py: Python<'py>,
+    name: &str,
+    message: String,
+    is_retryable: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let exception = py
+        .import("tilesight.errors")?
+        .getattr(name)?
+        .call1((message,))?;
+    exception.setattr("is_retryable", is_retryable)?;
+    Ok(exception)
 }
 
 /// The name of the exception's class.
@@ -78,7 +105,7 @@ fn describe(exception: &Bound<'_, PyAny>, missing: &NotHeld) -> PyResult<()> {
     exception.setattr("bounds", bounds)
 }
 
-fn ms_since_1970(time: SystemTime) -> u64 {
+pub fn ms_since_1970(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_millis() as u64
 }

@@ -17,10 +17,12 @@ mod build;
 mod dataset;
 mod error;
 mod fetch;
+mod interface;
 mod place;
 mod publish;
 mod question;
 mod watch;
+mod workers;
 
 #[pymodule]
 mod _tilesight {
@@ -32,6 +34,8 @@ mod _tilesight {
     use crate::dataset::Dataset;
     #[pymodule_export]
     use crate::fetch::fetch;
+    #[pymodule_export]
+    use crate::interface::{Interface, save_locally};
     #[pymodule_export]
     use crate::place::Place;
 

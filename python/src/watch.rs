@@ -9,7 +9,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 
 /// How often progress is told and Ctrl-C is heeded.
-const TICK: Duration = Duration::from_millis(50);
+pub const TICK: Duration = Duration::from_millis(50);
 
 /// How far some work has come, and whether it is to stop.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl Work {
         let (done, total) = (&self.done, &self.total);
         let progress = (done.load(Ordering::Relaxed), total.load(Ordering::Relaxed));
         Python::attach(|py| {
-            py.check_signals()?;
+            heed_signals(py)?;
             on_progress.map_or(Ok(()), |call| call.call1(py, progress).map(drop))
         })
     }
@@ -95,4 +95,9 @@ pub fn watch<T: Send>(
         (Ok(()), Ok(done)) => Ok(done),
         (Ok(()), Err(panic)) => resume_unwind(panic),
     }
+}
+
+/// Lets Python handle its signals, such as Ctrl-C.
+pub fn heed_signals(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()
 }

@@ -70,6 +70,10 @@ class TokenError(FetchError):
     """There is no access token, or the service refuses it."""
 
 
+class NotFoundError(FetchError, LookupError):
+    """The service has no such image or map feature, or does not show it with this token."""
+
+
 class LimitError(FetchError):
     """The limit of requests is reached."""
 
