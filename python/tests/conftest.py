@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -13,6 +14,14 @@ ROOT = Path(__file__).resolve().parents[2]
 TOWN = ROOT / "fixtures" / "town"
 DOOR = (24.95238, 60.17075)
 BOX = (24.935, 60.163, 24.965, 60.174)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c():
+    """Ctrl-C is heeded, also where the tests run in the background, which ignores it."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -581,7 +581,6 @@ def test_fetching_takes_a_token_and_a_service(mapillary, tmp_path):
 @pytest.mark.parametrize("call", [lambda: ours.images_in_bbox(BBOX), lambda: ours.image_from_key(IMAGE)])
 def test_ctrl_c_ends_a_call(call, tmp_path):
     """The service never answers; the signal comes from a thread, which shows that others run."""
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     with socket.create_server(("127.0.0.1", 0)) as mute, pytest.MonkeyPatch.context() as patch:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}"
         begin_anew(patch, url, tmp_path / "tiles.mbtiles")
@@ -599,7 +598,6 @@ def test_ctrl_c_ends_a_call(call, tmp_path):
             call()
         ended.set()
         interrupting.join()
-    signal.signal(signal.SIGINT, handler)
     ours._begin.cache_clear()
 
 
