@@ -565,6 +565,13 @@ fn what_is_no_sequence_is_refused_by_name() {
             "{text}"
         );
     }
+    let empty = collection(&[walk("first", &[]), walk("second", &[])]);
+    let error = import(&empty, &store).unwrap_err().to_string();
+    assert!(
+        error.starts_with("none of its 2 sequences has an image"),
+        "{error}"
+    );
+    assert!(!store.exists());
     let one = walk("first", &[("1", 1.0)]).to_string();
     assert_eq!(
         import(&format!("\u{feff}{one}\n{one}\n"), &store)

@@ -90,6 +90,12 @@ pub enum ImportError {
          \"coordinateProperties\", as `tilesight sequences --shape v3` writes them"
     )]
     Json(String),
+    /// So many sequences, and an image in none of them.
+    #[error(
+        "none of its {0} sequences has an image: \"image_keys\" are empty, where \
+         [\"498763468214164\"] and a position each are expected"
+    )]
+    NoImage(u64),
     /// A feature that is no sequence.
     #[error("feature {number} ({key:?}) is no sequence: {problem}")]
     Feature {

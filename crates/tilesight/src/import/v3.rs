@@ -126,6 +126,9 @@ pub(super) fn read(text: &str) -> Result<(Vec<V3Sequence>, u64), ImportError> {
     if number == 0 {
         return Err(ImportError::Json("it has no feature".to_owned()));
     }
+    if sequences.is_empty() {
+        return Err(ImportError::NoImage(left_out));
+    }
     Ok((last_of_each(sequences), left_out))
 }
 
