@@ -185,6 +185,28 @@ pub(crate) fn prefetch<T>(values: &[T]) {
     let _ = (values, LINE);
 }
 
+/// Calls a function that looks at many values, made for processors with wider vectors than all have
+/// where this is one of them. What it says is the same.
+#[inline]
+pub(crate) fn vectorized<R>(function: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        #[target_feature(enable = "avx2")]
+        fn with_avx2<R>(function: impl FnOnce() -> R) -> R {
+            function()
+        }
+        #[expect(
+            unsafe_code,
+            reason = "a processor without the instructions would stop at them"
+        )]
+        // Benefit: eight comparisons at once instead of four, and unsigned ones at that, which
+        // the oldest processors lack: a third of a question's instructions are gone.
+        // SAFETY: this processor has the instructions.
+        return unsafe { with_avx2(function) };
+    }
+    function()
+}
+
 /// The bytes of some rows of a column.
 pub(crate) fn bytes_of<T: NoUninit>(column: &[T], rows: std::ops::Range<usize>) -> &[u8] {
     // Columns may be padded or empty; a table's longest decides how many rows it has.
