@@ -50,11 +50,31 @@ impl FileBytes {
         Ok(Self::Read(words, len))
     }
 
+    /// Asks the system for some of these bytes, which will be read soon, and for no others: what it
+    /// reads around a page of its own accord may be megabytes. A hint.
+    pub(crate) fn will_need(&self, bytes: &[u8]) {
+        #[cfg(unix)]
+        if let Self::Mapped(map) = self {
+            let place = (bytes.as_ptr() as usize).checked_sub(map.as_ptr() as usize);
+            let offset = place.filter(|offset| offset + bytes.len() <= map.len());
+            let _ = offset
+                .map(|offset| map.advise_range(memmap2::Advice::WillNeed, offset, bytes.len()));
+        }
+        #[cfg(not(unix))]
+        let _ = bytes;
+    }
+
     pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Mapped(map) => map,
             Self::Read(words, len) => &bytemuck::cast_slice(words)[..*len],
         }
+    }
+}
+
+impl fmt::Debug for FileBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a file of {} bytes", self.as_slice().len())
     }
 }
 
