@@ -51,6 +51,8 @@ pub mod roads;
 pub mod shapes;
 pub mod sight;
 mod source;
+#[cfg(any(feature = "fetch", feature = "parquet"))]
+mod whole;
 
 pub use build::{BuildOptions, Built, build};
 pub use dataset::{Dataset, is_dataset_file};

@@ -61,7 +61,7 @@ pub use arrow::Batches;
 pub use convert::convert;
 pub use fields::{FieldError, Rows, check_fields};
 #[cfg(feature = "parquet")]
-pub use partition::{PartitionProgress, Partitioned, Partitions};
+pub use partition::{PartitionProgress, Partitioned, Partitions, Shared, in_several, read_images};
 pub use shape::SequenceShape;
 
 /// Whom to credit for everything that comes out of the tiles.
