@@ -9,19 +9,16 @@
     reason = "what is not there fails the test, in helpers as well"
 )]
 
-// The allocator that counts is unsafe, and one is enough.
-#[path = "../benches/src/heap.rs"]
-mod heap;
-
 use std::f64::consts::TAU;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tilesight::{Dataset, Image, ImageQuery, Place, Region};
+use tilesight_heap::{Counting, peak};
 use tilesight_tile::{GridPoint, LonLat, cover_region};
 
 #[global_allocator]
-static ALLOCATOR: heap::Counting = heap::Counting;
+static ALLOCATOR: Counting = Counting;
 
 type Ring = Vec<[f64; 2]>;
 type Polygons = Vec<Vec<Ring>>;
@@ -104,8 +101,7 @@ fn check(name: &'static str, data: &Dataset, polygons: Polygons) -> Cost {
         ..ImageQuery::default()
     };
     let start = Instant::now();
-    let (mut found, bytes) =
-        heap::peak(|| data.images(&query).unwrap().ids().collect::<Vec<i64>>());
+    let (mut found, bytes) = peak(|| data.images(&query).unwrap().ids().collect::<Vec<i64>>());
     let time = start.elapsed();
     println!(
         "{name}: {vertices} vertices, {} found, {time:?}, {bytes} bytes",
@@ -137,7 +133,7 @@ fn check(name: &'static str, data: &Dataset, polygons: Polygons) -> Cost {
 /// they pass the same tiles.
 fn check_cover(name: &str, region: &Region, vertices: usize) {
     let start = Instant::now();
-    let (cover, bytes) = heap::peak(|| cover_region(14, region, MAX_TILES));
+    let (cover, bytes) = peak(|| cover_region(14, region, MAX_TILES));
     let tiles = cover.map_or("too many".to_owned(), |cover| cover.count().to_string());
     println!("    {tiles} tiles, {:?}, {bytes} bytes", start.elapsed());
     check_bytes(name, bytes, vertices);
@@ -456,7 +452,7 @@ fn hostile_regions_are_refused_by_name() {
     let _alone = alone();
     let texts = refused();
     for (text, named) in &texts {
-        let (outcome, bytes) = heap::peak(|| Region::from_geojson(text));
+        let (outcome, bytes) = peak(|| Region::from_geojson(text));
         let message = outcome.unwrap_err().to_string();
         let beginning: String = text.chars().take(60).collect();
         assert!(message.contains(named), "{beginning}: {message:.200}");

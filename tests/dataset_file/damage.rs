@@ -8,10 +8,10 @@ use std::fs::{self, File};
 use std::io::{Cursor, ErrorKind, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use tilesight_hostile::dataset_file::Layout;
 use tilesight_query::build::Builder;
 use tilesight_query::{Dataset, Error, Io};
 
-use super::crafted::Layout;
 use super::sample::{ABOUT, answers, build, bytes_of, parts, sample};
 use crate::differential::random::Random;
 
@@ -127,7 +127,7 @@ fn damage_is_found_and_never_believed() {
 
 /// Flips bits one by one; returns how many.
 fn flip_bits(data: &Dataset, bytes: &[u8], edition: &Edition) -> u64 {
-    let (expected, layout) = (Expected::of(data), Layout::of(bytes));
+    let (expected, layout) = (Expected::of(data), Layout::of(bytes).unwrap());
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("flipped.tsight");
     fs::write(&path, bytes).unwrap();

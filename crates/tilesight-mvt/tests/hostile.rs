@@ -10,12 +10,14 @@ use common::random::{Random, tile};
 use common::raw::{field, layer, varints};
 use common::{FRAME, IMAGE};
 use flate2::{Compression, write::GzEncoder};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::Write;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
+use tilesight_heap::{Counting, peak as peak_heap};
 use tilesight_mvt::{Columns, Decoder, Error, reference};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// Tiles that are mutated, and as many that are crafted.
 const TILES: u64 = 520_000;
@@ -435,57 +437,5 @@ mod crafted {
         for last in (1..fields.len()).rev() {
             fields.swap(last, random.below(last + 1));
         }
-    }
-}
-
-/// Runs something and returns the most memory it held on this thread, beyond what was held before.
-fn peak_heap<T>(run: impl FnOnce() -> T) -> (T, usize) {
-    let before = HELD.get();
-    PEAK.set(before);
-    let result = run();
-    (result, (PEAK.get() - before).max(0) as usize)
-}
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-/// The system allocator, counting for each thread.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn count(change: isize) {
-    let held = HELD.get() + change;
-    HELD.set(held);
-    PEAK.set(PEAK.get().max(held));
-}
-
-#[expect(
-    unsafe_code,
-    reason = "an allocator is unsafe by nature; this one is for the test alone"
-)]
-// SAFETY: every call is handed on to the system allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // Old and new are held together while the content is copied.
-        count(new_size as isize);
-        count(-(layout.size() as isize));
-        // SAFETY: the caller keeps the contract of `realloc`.
-        unsafe { System.realloc(pointer, layout, new_size) }
     }
 }

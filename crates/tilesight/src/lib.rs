@@ -41,6 +41,8 @@ mod error;
 #[cfg(feature = "fetch")]
 mod fetching;
 pub mod formats;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod holding;
 pub mod import;
 mod info;

@@ -7,7 +7,7 @@ mod error;
 mod geojson;
 #[cfg(feature = "parquet")]
 mod geoparquet;
-mod wkb;
+pub(crate) mod wkb;
 
 use std::fs::File;
 use std::io::Read;
