@@ -301,6 +301,19 @@ pub(super) fn image_columns<R: HasImage>(context: &Context<'_>) -> Vec<Column<R>
     columns
 }
 
+/// Where the column of a target stands among those of images: behind longitude and latitude.
+pub(super) const TARGET_COLUMN: usize = 2;
+
+/// The columns of images that were found for targets.
+pub(super) fn image_columns_of<R: HasImage>(
+    target: Column<R>,
+    context: &Context<'_>,
+) -> Vec<Column<R>> {
+    let mut columns = image_columns(context);
+    columns.insert(TARGET_COLUMN, target);
+    columns
+}
+
 impl<'a> Record for MapFeature<'a> {
     type Chunk = Vec<MapFeature<'a>>;
     const NOUN: &'static str = "features";
