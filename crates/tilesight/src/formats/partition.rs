@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tilesight_query::{Filter, Image, ImageQuery, NotHeld, Place, Selection};
+use tilesight_query::{Filter, Image, ImageQuery, NotHeld, Place};
 use tilesight_tile::{Bbox, GridPoint, TileId};
 
-use super::record::Record;
+use super::record::{ImageChunk, Record};
 use super::{Format, Options, Rows, Written, check_fields, geoparquet};
 use crate::{Dataset, Error};
 
@@ -100,7 +100,7 @@ impl Partitions {
             let folder = folder.join(name);
             fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, error))?;
             let files = found.len().div_ceil(MAX_PART_CHUNKS * Image::CHUNK_ROWS);
-            let mut chunks = found.parts(Image::CHUNK_ROWS);
+            let mut chunks = ImageChunk::all(&found, Image::CHUNK_ROWS);
             for part in 0..files {
                 let path = folder.join(format!("part-{part}.parquet"));
                 let chunks = chunks.by_ref().take(MAX_PART_CHUNKS);
@@ -174,7 +174,7 @@ impl Partitions {
     fn write_part<'a>(
         &self,
         data: &Dataset,
-        chunks: impl Iterator<Item = Selection<'a>>,
+        chunks: impl Iterator<Item = ImageChunk<'a>>,
         path: &Path,
     ) -> io::Result<Written> {
         let options = Options {
