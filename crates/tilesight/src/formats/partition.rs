@@ -7,10 +7,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tilesight_query::{Filter, Image, ImageQuery, NotHeld, Place, Selection};
+use tilesight_query::{Filter, Image, ImageQuery, NotHeld, Place};
 use tilesight_tile::{Bbox, GridPoint, TileId};
 
-use super::record::Record;
+use super::record::{ImageChunk, Record};
 use super::{Format, Options, Rows, Written, check_fields, geoparquet};
 use crate::whole::write_whole;
 use crate::{Dataset, Error};
@@ -132,7 +132,7 @@ impl Partitions {
         fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, error))?;
         let path = |part: usize| folder.join(format!("part-{part}.parquet"));
         let files = found.len().div_ceil(MAX_PART_CHUNKS * Image::CHUNK_ROWS);
-        let mut chunks = found.parts(Image::CHUNK_ROWS);
+        let mut chunks = ImageChunk::all(&found, Image::CHUNK_ROWS);
         let mut written = Written::default();
         for path in (0..files).map(path) {
             let chunks = chunks.by_ref().take(MAX_PART_CHUNKS);
@@ -209,7 +209,7 @@ impl Partitions {
     fn write_part<'a>(
         &self,
         data: &Dataset,
-        chunks: impl Iterator<Item = Selection<'a>>,
+        chunks: impl Iterator<Item = ImageChunk<'a>>,
         path: &Path,
     ) -> io::Result<Written> {
         let options = Options {
