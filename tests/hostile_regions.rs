@@ -117,7 +117,7 @@ fn check(name: &'static str, data: &Dataset, polygons: Polygons) -> Cost {
     );
     check_cover(name, &region, vertices);
     found.sort_unstable();
-    let budget = if is_whole_edition() { 1 << 31 } else { 1 << 26 };
+    let budget = if is_whole_edition() { 1 << 28 } else { 1 << 26 };
     let apart = (IMAGES as usize * vertices).div_ceil(budget);
     for image in images().iter().step_by(apart) {
         let position = LonLat::new(image.lon, image.lat).unwrap();
