@@ -89,6 +89,8 @@ pub fn measure(root: &Path) -> Result<Reached> {
     ]);
     // Apart, since every crate is compiled with counters.
     command.args(["--target-dir", "target/coverage/build"]);
+    // Seconds that a test may be silent.
+    command.args(["--timeout", "3600"]);
     command.args(PACKAGES.iter().flat_map(|package| ["-p", package]));
     let status = run(command.current_dir(root), |_| ())?;
     if !status.success() {

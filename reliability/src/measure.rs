@@ -58,9 +58,10 @@ fn judged(status: ExitStatus, mut figures: Vec<String>, skipped: Vec<String>) ->
         return Reached::Nothing(format!("its tests end with {status}"));
     }
     if figures.is_empty() {
-        let why = match skipped.is_empty() {
-            true => "no test told a figure".to_owned(),
-            false => skipped.join("; "),
+        let why = if skipped.is_empty() {
+            "no test told a figure".to_owned()
+        } else {
+            skipped.join("; ")
         };
         return Reached::Nothing(why);
     }
