@@ -270,7 +270,7 @@ mod tests {
         let examiners = Examiners::default();
         let bodies = [
             tile("image"),
-            gzip(&[7; 100_000], GzBuilder::new(), 6),
+            gzip(&vec![7; 100_000], GzBuilder::new(), 6),
             gzip(&tile("image"), GzBuilder::new(), 6),
             tile("image")[..5].to_vec(),
             gzip(&tile("image"), GzBuilder::new().comment("two"), 1),
