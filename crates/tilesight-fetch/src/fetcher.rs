@@ -285,8 +285,8 @@ impl Fetcher {
         tiles: &[TileKey],
         on_event: &mut (dyn FnMut(Event) + Send),
     ) -> Result<FetchReport, FetchError> {
-        let todo = Todo::new(tiles, &self.options, |tileset| {
-            lock(writer).known(tileset.name())
+        let todo = Todo::new(tiles, &self.options, &|tileset, tiles| {
+            lock(writer).known(tileset.name(), tiles)
         })?;
         let mean_length = lock(writer).mean_length(tiles[0].tileset.name())?;
         on_event(Event::Planned(todo.plan(mean_length, &self.options)));
@@ -348,8 +348,8 @@ pub fn plan(
     options: &FetchOptions,
 ) -> Result<FetchPlan, FetchError> {
     let reader = KnownTiles::open(store)?;
-    let todo = Todo::new(tiles, options, |tileset| match &reader {
-        Some(reader) => reader.of(tileset.name()),
+    let todo = Todo::new(tiles, options, &|tileset, tiles| match &reader {
+        Some(reader) => reader.of(tileset.name(), tiles),
         None => Ok(BTreeMap::new()),
     })?;
     let mean_length = match (&reader, tiles.first()) {
@@ -378,21 +378,18 @@ struct Todo {
     first_pass: Vec<Job>,
 }
 
+/// What is known of tiles, by tileset.
 type KnownOf = BTreeMap<Tileset, BTreeMap<TileId, Known>>;
 
+/// Asks a store what it knows of tiles of a tileset.
+type Ask<'a> =
+    dyn Fn(Tileset, &[TileId]) -> Result<BTreeMap<TileId, Known>, tilesight_store::Error> + 'a;
+
 impl Todo {
-    fn new(
-        tiles: &[TileKey],
-        options: &FetchOptions,
-        known_of: impl Fn(Tileset) -> Result<BTreeMap<TileId, Known>, tilesight_store::Error>,
-    ) -> Result<Self, FetchError> {
-        let is_asked_for = |tileset: &Tileset| tiles.iter().any(|tile| tile.tileset == *tileset);
-        let tilesets = Tileset::ALL.into_iter().filter(is_asked_for);
-        let known = tilesets.map(|tileset| Ok((tileset, known_of(tileset)?)));
-        let known: KnownOf = known.collect::<Result<_, tilesight_store::Error>>()?;
-        let jobs = jobs(tiles.iter().copied(), &known, options.refresh);
+    fn new(tiles: &[TileKey], options: &FetchOptions, ask: &Ask<'_>) -> Result<Self, FetchError> {
+        let jobs = jobs(tiles, ask, options.refresh)?;
         let first_pass = if options.sparse {
-            jobs_of_first_pass(&jobs, &known, options.refresh)
+            self::jobs(&shallow_of(&jobs), ask, options.refresh)?
         } else {
             Vec::new()
         };
@@ -422,12 +419,13 @@ impl Todo {
 
 /// The tiles that need a request.
 fn jobs(
-    tiles: impl Iterator<Item = TileKey>,
-    known: &KnownOf,
+    tiles: &[TileKey],
+    ask: &Ask<'_>,
     refresh: Option<Duration>,
-) -> Vec<Job> {
+) -> Result<Vec<Job>, tilesight_store::Error> {
+    let known = known_of(tiles, ask)?;
     let young_ms = refresh.map_or(i64::MIN, |age| now_ms().saturating_sub(millis(age)));
-    let job = |tile: TileKey| {
+    let job = |&tile: &TileKey| {
         let known = known
             .get(&tile.tileset)
             .and_then(|known| known.get(&tile.id));
@@ -439,16 +437,25 @@ fn jobs(
             is_stale: held.is_some(),
         })
     };
-    tiles.filter_map(job).collect()
+    Ok(tiles.iter().filter_map(job).collect())
 }
 
-/// The shallow tiles that tell which tiles may be left out, as far as they need a request.
-fn jobs_of_first_pass(jobs: &[Job], known: &KnownOf, refresh: Option<Duration>) -> Vec<Job> {
+fn known_of(tiles: &[TileKey], ask: &Ask<'_>) -> Result<KnownOf, tilesight_store::Error> {
+    let mut by_tileset = BTreeMap::<Tileset, Vec<TileId>>::new();
+    for tile in tiles {
+        by_tileset.entry(tile.tileset).or_default().push(tile.id);
+    }
+    let known = |(tileset, tiles): (Tileset, Vec<TileId>)| Ok((tileset, ask(tileset, &tiles)?));
+    by_tileset.into_iter().map(known).collect()
+}
+
+/// The shallow tiles that tell which tiles may be left out.
+fn shallow_of(jobs: &[Job]) -> Vec<TileKey> {
     let around =
         |tile: TileKey| sparse::shallow_around(tile.id).map(move |id| TileKey { id, ..tile });
     let may_go = jobs.iter().filter(|job| may_be_left_out(job));
     let shallow: BTreeSet<_> = may_go.flat_map(|job| around(job.tile)).collect();
-    self::jobs(shallow.into_iter(), known, refresh)
+    shallow.into_iter().collect()
 }
 
 /// Drops the tiles that no line of a shallow tile in the store comes near to, and counts them.
@@ -474,7 +481,8 @@ fn lines_of(
     if shallow.is_empty() {
         return Ok(lines);
     }
-    let known = writer.known(tileset.name())?;
+    let shallow: Vec<_> = shallow.into_iter().collect();
+    let known = writer.known(tileset.name(), &shallow)?;
     for id in shallow {
         match known.get(&id).map(|known| known.state) {
             Some(TileState::Empty) => lines.add(id, &[]),

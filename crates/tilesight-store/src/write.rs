@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use tilesight_tile::TileId;
 
 use crate::ledger::{self, TileState, row_from_south};
@@ -21,6 +21,9 @@ const APPLICATION_ID: i64 = 0x4d50_4258;
 
 /// How long to wait for a reader that blocks the writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many tiles tell how long a tile is on average.
+const TYPICAL_TILES: u32 = 10_000;
 
 /// What a new store says of itself to other programs.
 #[derive(Debug, Clone, Copy)]
@@ -117,16 +120,22 @@ impl StoreWriter {
         Ok(writer)
     }
 
-    /// Lists what is known of the tiles of a tileset.
+    /// Lists what is known of some tiles of a tileset; those that nothing is known of are not in
+    /// it.
     ///
     /// # Errors
     ///
     /// [`Error::Write`] when the ledger cannot be read.
-    pub fn known(&self, tileset: &str) -> Result<BTreeMap<TileId, Known>, Error> {
-        known(&self.connection, tileset).map_err(Error::write(&self.path))
+    ///
+    /// # Cost
+    ///
+    /// That of the part of the ledger between the first and the last of the tiles in each column
+    /// of tiles, however large the rest is.
+    pub fn known(&self, tileset: &str, tiles: &[TileId]) -> Result<BTreeMap<TileId, Known>, Error> {
+        known(&self.connection, tileset, tiles).map_err(Error::write(&self.path))
     }
 
-    /// Mean length of the tiles of a tileset that are known, empty ones included, in bytes; none
+    /// Mean length of the tiles of a tileset that came last, empty ones included, in bytes; none
     /// if there are none.
     ///
     /// # Errors
@@ -316,13 +325,13 @@ impl KnownTiles {
         Ok(has_ledger.then_some(known))
     }
 
-    /// Lists what is known of the tiles of a tileset.
+    /// As [`StoreWriter::known`].
     ///
     /// # Errors
     ///
     /// [`Error::Sqlite`] when the ledger cannot be read.
-    pub fn of(&self, tileset: &str) -> Result<BTreeMap<TileId, Known>, Error> {
-        known(&self.connection, tileset).map_err(Error::sqlite(&self.path))
+    pub fn of(&self, tileset: &str, tiles: &[TileId]) -> Result<BTreeMap<TileId, Known>, Error> {
+        known(&self.connection, tileset, tiles).map_err(Error::sqlite(&self.path))
     }
 
     /// As [`StoreWriter::mean_length`].
@@ -343,34 +352,61 @@ impl fmt::Debug for KnownTiles {
     }
 }
 
-fn known(connection: &Connection, tileset: &str) -> rusqlite::Result<BTreeMap<TileId, Known>> {
+fn known(
+    connection: &Connection,
+    tileset: &str,
+    tiles: &[TileId],
+) -> rusqlite::Result<BTreeMap<TileId, Known>> {
     let mut statement = connection.prepare(
         "SELECT zoom_level, tile_column, tile_row, state, fetched_at, etag \
-         FROM tilesight_ledger WHERE tileset = ?1",
+         FROM tilesight_ledger WHERE tileset = ?1 AND zoom_level = ?2 AND tile_column = ?3 \
+         AND tile_row BETWEEN ?4 AND ?5",
     )?;
-    let mut rows = statement.query([tileset])?;
+    let mut asked = tiles.to_vec();
+    asked.sort_unstable();
     let mut known = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let state: String = row.get(3)?;
-        let tile = mbtiles::tile_id(row.get(0)?, row.get(1)?, row.get(2)?);
-        // A line that no writer made is as good as none: it is written anew.
-        let (Ok(tile), Some(state)) = (tile, TileState::from_name(&state)) else {
-            continue;
-        };
-        let line = Known {
-            state,
-            fetched_at_ms: row.get(4)?,
-            etag: row.get(5)?,
-        };
-        known.insert(tile, line);
+    for ((zoom, column), [first, last]) in columns_of(tiles) {
+        let mut rows = statement.query(params![tileset, zoom, column, first, last])?;
+        while let Some(row) = rows.next()? {
+            let line = known_line(row)?;
+            known.extend(line.filter(|(tile, _)| asked.binary_search(tile).is_ok()));
+        }
     }
     Ok(known)
 }
 
+/// The columns in which tiles lie, and the first and the last row in each, counted from the south.
+fn columns_of(tiles: &[TileId]) -> BTreeMap<(u8, u32), [u32; 2]> {
+    let mut columns = BTreeMap::new();
+    for tile in tiles {
+        let row = row_from_south(*tile);
+        let [first, last] = columns.entry((tile.z(), tile.x())).or_insert([row, row]);
+        *first = row.min(*first);
+        *last = row.max(*last);
+    }
+    columns
+}
+
+/// Reads a line of the ledger. One that no writer made is as good as none: it is written anew.
+fn known_line(row: &Row) -> rusqlite::Result<Option<(TileId, Known)>> {
+    let state: String = row.get(3)?;
+    let tile = mbtiles::tile_id(row.get(0)?, row.get(1)?, row.get(2)?);
+    let (Ok(tile), Some(state)) = (tile, TileState::from_name(&state)) else {
+        return Ok(None);
+    };
+    let known = Known {
+        state,
+        fetched_at_ms: row.get(4)?,
+        etag: row.get(5)?,
+    };
+    Ok(Some((tile, known)))
+}
+
 fn mean_length(connection: &Connection, tileset: &str) -> rusqlite::Result<Option<f64>> {
-    let mean = "SELECT avg(length) FROM tilesight_ledger \
-                WHERE tileset = ?1 AND state IN ('stored', 'empty')";
-    connection.query_row(mean, [tileset], |row| row.get(0))
+    // Without an index the lines are read from the last to the first, as far as needed.
+    let mean = "SELECT avg(length) FROM (SELECT length FROM tilesight_ledger NOT INDEXED \
+                WHERE tileset = ?1 AND state IN ('stored', 'empty') ORDER BY id DESC LIMIT ?2)";
+    connection.query_row(mean, params![tileset, TYPICAL_TILES], |row| row.get(0))
 }
 
 /// Refuses to write into a file that is there and no fetched store.

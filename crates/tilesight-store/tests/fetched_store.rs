@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
+use proptest::prelude::*;
 use tempfile::TempDir;
 use tilesight_store::{
     About, Error, Mbtiles, Outcome, Record, StoreWriter, StoredTile, TileState, TileStore, verify,
@@ -154,9 +156,33 @@ fn a_failure_keeps_what_is_known_and_success_replaces_it() {
     assert_eq!(contents(&store).len(), 1);
     assert_eq!(store.ledger().unwrap().empty.len(), 1);
     let writer = StoreWriter::open(&path, &ABOUT).unwrap();
-    let known = writer.known("images").unwrap();
+    let known = writer.known("images", &[0, 1, 2, 3].map(tile)).unwrap();
     assert_eq!(known[&tile(2)].etag.as_deref(), Some("\"v1\""));
     assert_eq!(known[&tile(1)].state, TileState::Empty);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_ledger_tells_of_exactly_the_tiles_asked_for(
+        known in prop::collection::btree_set((0..3_u32, 0..6_u32), 0..12),
+        asked in prop::collection::vec((0..3_u32, 0..6_u32), 0..8),
+    ) {
+        let at = |(x, y)| TileId::new(14, 9326 + x, 4742 + y).unwrap();
+        let (_dir, path) = place();
+        let mut writer = StoreWriter::open(&path, &ABOUT).unwrap();
+        for tileset in TILESETS {
+            let record = |place: &_| Record { tileset, id: at(*place), ..record(tileset, 0, EMPTY) };
+            let records: Vec<_> = known.iter().map(record).collect();
+            writer.commit(&records).unwrap();
+        }
+        let expected: BTreeSet<_> = asked.iter().filter(|place| known.contains(place)).map(|place| at(*place)).collect();
+        let asked: Vec<_> = asked.into_iter().map(at).collect();
+        let told = writer.known("images", &asked).unwrap();
+        prop_assert!(told.keys().eq(&expected), "{told:?}");
+        prop_assert_eq!(writer.known("points", &asked).unwrap().len(), 0);
+    }
 }
 
 #[test]
@@ -393,7 +419,7 @@ fn forgotten_tiles_are_not_known() {
     writer
         .forget(&[("images", tile(0)), ("signs", tile(1))])
         .unwrap();
-    assert_eq!(writer.known("images").unwrap().len(), 1);
+    assert_eq!(writer.known("images", &[0, 1].map(tile)).unwrap().len(), 1);
     writer.close().unwrap();
     assert_eq!(
         contents(&open(&path)),
