@@ -37,7 +37,6 @@ fn is_soak() -> bool {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "figures are for people to read")]
 fn hostile_tiles_do_no_harm() {
     let (tiles, damages) = if is_soak() {
         (TILES_IN_A_SOAK, DAMAGES_OF_REAL_TILES_IN_A_SOAK)
