@@ -221,7 +221,7 @@ fn ask(data: &Dataset) {
         for track in data
             .sequences(&query)
             .iter()
-            .flat_map(|found| found.tracks())
+            .flat_map(tilesight::SequenceSelection::tracks)
         {
             track.line().flatten().for_each(drop);
             let _ = track.images().map(Iterator::count);

@@ -82,7 +82,9 @@ fn to_wkb(geometry: &Geometry) -> Vec<u8> {
             head(&mut out, 5, lines.len());
             for line in lines {
                 head(&mut out, 2, line.len());
-                line.iter().for_each(|at| position(&mut out, at));
+                for at in line {
+                    position(&mut out, at);
+                }
             }
         }
         Geometry::Polygons(polygons) => {
@@ -91,7 +93,9 @@ fn to_wkb(geometry: &Geometry) -> Vec<u8> {
                 head(&mut out, 3, rings.len());
                 for ring in rings {
                     out.extend((ring.len() as u32).to_le_bytes());
-                    ring.iter().for_each(|at| position(&mut out, at));
+                    for at in ring {
+                        position(&mut out, at);
+                    }
                 }
             }
         }
@@ -106,7 +110,7 @@ fn head(out: &mut Vec<u8>, kind: u32, count: usize) {
 }
 
 fn position(out: &mut Vec<u8>, position: &[f64; 2]) {
-    position
-        .iter()
-        .for_each(|number| out.extend(number.to_le_bytes()));
+    for number in position {
+        out.extend(number.to_le_bytes());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::content::{self, Content};
+use crate::content::{Content, Examiners};
 use crate::graph::{Detection, Error, fuzzing};
 use crate::retry_after;
 
@@ -21,7 +21,7 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 ///
 /// What is wrong with it.
 pub fn content(body: Vec<u8>) -> Result<Option<Vec<u8>>, String> {
-    Ok(match content::examine(body)? {
+    Ok(match Examiners::default().examine(body)? {
         Content::Tile(stored) => Some(stored),
         Content::Empty => None,
     })
