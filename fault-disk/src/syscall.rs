@@ -186,9 +186,12 @@ impl Call<'_> {
         flags: u64,
     ) -> io::Result<Option<Operation>> {
         let exchanges = flags & u64::from(libc::RENAME_EXCHANGE) != 0;
-        self.pair(from, to, |from, to| match exchanges {
-            true => Operation::Exchange { from, to },
-            false => Operation::Rename { from, to },
+        self.pair(from, to, |from, to| {
+            if exchanges {
+                Operation::Exchange { from, to }
+            } else {
+                Operation::Rename { from, to }
+            }
         })
     }
 
