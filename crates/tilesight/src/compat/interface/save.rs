@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tempfile::NamedTempFile;
+use tilesight_publish::Draft;
 
 use super::{Error, arguments};
 use crate::formats::{Format, convert};
@@ -83,7 +83,7 @@ pub fn save_locally(geojson_data: &str, options: &SaveOptions) -> Result<PathBuf
     let folder = options.file_path.as_deref().unwrap_or(Path::new("."));
     let path = folder.join(format!("{name}.{extension}"));
     let write = |out: &mut dyn Write| convert(geojson_data, format, out).map(drop);
-    match write_whole(folder, &path, write) {
+    match write_whole(&path, write) {
         Ok(()) => Ok(path),
         Err(error) => Err(Error::Save { path, error }),
     }
@@ -103,30 +103,16 @@ fn checked(name: &str) -> Result<&str, Error> {
     Err(arguments::wrong("file_name", format!("{name:?}"), NAME))
 }
 
-/// Writes a file beside its place, then renames it.
+/// Writes a file that appears whole or not at all.
 fn write_whole(
-    folder: &Path,
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut out = BufWriter::new(create_in(folder)?);
+    let mut draft = Draft::beside(path)?;
+    let mut out = BufWriter::new(draft.file());
     write(&mut out)?;
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
-}
-
-fn create_in(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".tilesight-").suffix(".part");
-    #[cfg(unix)]
-    {
-        // Temporary files are private; what is saved is as public as other new files.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
+    out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    draft.publish(true)
 }
 
 fn seconds_since_1970() -> u64 {
