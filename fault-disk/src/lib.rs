@@ -1,6 +1,6 @@
 //! What can go wrong between a program and its disk.
 //!
-//! A program runs under [`trace`], which sees each of its system calls that changes a file below
+//! A program runs under [`trace()`], which sees each of its system calls that changes a file below
 //! one folder, whichever library makes them. An [`Operation`] can be the last one ([`Fault::Kill`])
 //! or be refused ([`Fault::Refuse`]). What was seen is a [`Journal`], and of that follows what a
 //! loss of power could have left of the folder after any operation: [`Journal::after_crash`].

@@ -249,7 +249,7 @@ impl Call<'_> {
 
     /// The number of an open file, where it lies in the folder or had a name there.
     fn file(&self, open: u64) -> io::Result<Option<u64>> {
-        if open as i32 == -1 || self.watched(&self.link_of(open)?).is_none() {
+        if self.watched(&self.link_of(open)?).is_none() {
             return Ok(None);
         }
         self.number(open).map(Some)
