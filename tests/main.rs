@@ -6,3 +6,7 @@ mod dataset_file;
 mod differential;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod old_files;
+#[cfg(test)]
+mod output;

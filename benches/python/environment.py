@@ -32,3 +32,21 @@ def install(python: Path) -> None:
             pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             subprocess.run([*pip, line], check=False)
     installed.write_text(wanted)
+
+
+def install_ours() -> None:
+    """Builds the wheel of the package `tilesight` as it ships, and installs it."""
+    root, wheels = HERE.parents[1], FOLDER / "wheels"
+    for wheel in wheels.glob("*.whl"):
+        wheel.unlink()
+    os.environ["CARGO_TARGET_DIR"] = str(FOLDER.parents[1])
+    # Where pip finds the programs that it runs to build a wheel.
+    os.environ["PATH"] = os.pathsep.join([str(FOLDER / "bin"), os.environ["PATH"]])
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, root / "python"]
+    pip(build)
+    pip(["install", "--no-deps", "--force-reinstall", *wheels.glob("*.whl")])
+
+
+def pip(words: list) -> None:
+    quiet = ["--quiet", "--disable-pip-version-check"]
+    subprocess.run([sys.executable, "-m", "pip", *words, *quiet], check=True)

@@ -4,7 +4,7 @@
 pub mod bars;
 pub mod columns;
 pub mod exports;
-pub mod heap;
+pub mod python;
 pub mod query;
 pub mod report;
 pub mod rivals;

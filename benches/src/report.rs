@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::bars::{Places, machine};
 use crate::exports::{Exported, Exports};
+use crate::python;
 
 const OURS: &str = "tilesight";
 
@@ -28,6 +29,10 @@ const EXPORTS: [&str; 2] = [
 const BARS: [&str; 2] = [
     "<!-- bars: written by the command above -->",
     "<!-- end of the bars -->",
+];
+const PYTHON: [&str; 2] = [
+    "<!-- python: written by the command above -->",
+    "<!-- end of python -->",
 ];
 
 /// A table for each kind of benchmark: the start of its groups' names, its heading, its data.
@@ -99,6 +104,19 @@ pub fn write_exports(places: &Places, format: Exported, measured: &Exports) -> R
         &readme,
         with_tables(&text, EXPORTS, &exports::table(places)?)?,
     )?;
+    Ok(())
+}
+
+/// Writes the table of what was measured from Python into `benches/README.md`.
+///
+/// # Errors
+///
+/// When nothing was measured, or a file cannot be read or written.
+pub fn write_python() -> Result<()> {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = fs::read_to_string(&readme)?;
+    let table = bars::from_python(&python::records()?);
+    fs::write(&readme, with_tables(&text, PYTHON, &table)?)?;
     Ok(())
 }
 
@@ -224,12 +242,17 @@ fn verdict(best: f64) -> String {
     }
 }
 
-fn with_tables(readme: &str, [start, end]: [&str; 2], tables: &str) -> Result<String> {
-    let (before, rest) = readme
+/// Replaces what lies between two lines of a page.
+///
+/// # Errors
+///
+/// When the page lacks one of them.
+pub fn with_tables(page: &str, [start, end]: [&str; 2], tables: &str) -> Result<String> {
+    let (before, rest) = page
         .split_once(start)
-        .with_context(|| format!("README.md has no line {start}"))?;
+        .with_context(|| format!("the page has no line {start}"))?;
     let (_, after) = rest
         .split_once(end)
-        .with_context(|| format!("README.md has no line {end}"))?;
+        .with_context(|| format!("the page has no line {end}"))?;
     Ok(format!("{before}{start}\n{tables}\n{end}{after}"))
 }

@@ -60,6 +60,16 @@ pub fn made(count: u64) -> Vec<u8> {
 
 /// One of as many tiles of `count` images as there are seeds but 0.
 pub fn made_from(seed: u64, count: u64) -> Vec<u8> {
+    encoded(seed, count, 5)
+}
+
+/// The same without panoramas.
+pub fn made_flat(seed: u64, count: u64) -> Vec<u8> {
+    encoded(seed, count, u64::MAX)
+}
+
+/// One in so many sequences is of panoramas.
+fn encoded(seed: u64, count: u64, pano_one_in: u64) -> Vec<u8> {
     let mut random = Random(seed);
     let mut layer = LayerWriter::new("image");
     let mut sequence = String::new();
@@ -72,7 +82,7 @@ pub fn made_from(seed: u64, count: u64) -> Vec<u8> {
             captured_at = 1_400_000_000_000 + random.below(300_000_000_000) as i64;
             creator = 100_000_000_000_000 + random.below(49) as i64;
             organization = (random.below(4) == 0).then(|| 300_000_000_000 + random.below(3) as i64);
-            is_pano = random.below(5) == 0;
+            is_pano = random.below(pano_one_in) == 0;
         }
         captured_at += 1_000 + random.below(2_000) as i64;
         let mut properties = vec![

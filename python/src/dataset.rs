@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use tilesight::{GroupBy, GroupCount, GroupKey, ImageJoin, ImageQuery, Io};
+use pyo3::pybacked::PyBackedBytes;
+use tilesight::{
+    Error, GroupBy, GroupCount, GroupKey, ImageJoin, ImageQuery, Io, LonLat, Place as Asked,
+};
 
 use crate::answer::{Answer, Found};
 use crate::error::raise;
-use crate::place::Place;
+use crate::place::{Place, moved};
 use crate::question::{FeatureWords, ImageWords};
 use crate::watch::{heed_signals, watch};
 
@@ -18,7 +21,7 @@ const QUESTIONS_AT_ONCE: usize = 4_096;
 
 /// An opened source.
 #[pyclass(frozen, module = "tilesight._tilesight")]
-pub struct Dataset(Arc<tilesight::Dataset>);
+pub struct Dataset(pub Arc<tilesight::Dataset>);
 
 #[pymethods]
 impl Dataset {
@@ -93,23 +96,25 @@ impl Dataset {
         fields: Option<Vec<String>>,
     ) -> PyResult<Answer> {
         let query = words.images()?;
-        let first = places.first().map(|place| place.get().asked());
-        let place = first.unwrap_or_else(|| query.place.clone());
-        let mut interrupt = Ok(());
-        let answer = Answer::find(py, &self.0, place, fields, |data| {
-            let mut join = ImageJoin::default();
-            for places in places.chunks(QUESTIONS_AT_ONCE) {
-                interrupt = Python::attach(heed_signals);
-                if interrupt.is_err() {
-                    break;
-                }
-                let queries: Vec<ImageQuery> =
-                    places.iter().map(|at| at_place(&query, at)).collect();
-                join.extend(data.images_each(&queries)?);
-            }
-            Ok(Found::Join(join))
-        });
-        interrupt.and(answer)
+        let places = places.iter().map(|place| Ok(place.get().asked()));
+        self.join(py, &query, places, fields)
+    }
+
+    /// The images at a place that is moved to each of some positions: pairs of longitude and
+    /// latitude as little-endian doubles.
+    fn images_at_each(
+        &self,
+        py: Python<'_>,
+        positions: PyBackedBytes,
+        words: ImageWords,
+        fields: Option<Vec<String>>,
+    ) -> PyResult<Answer> {
+        let query = words.images()?;
+        let (pairs, _) = positions.as_chunks::<PAIR_BYTES>();
+        let places = pairs
+            .iter()
+            .map(|pair| Ok(moved(&query.place, position(pair)?)));
+        self.join(py, &query, places, fields)
     }
 
     fn count(&self, py: Python<'_>, words: ImageWords) -> PyResult<u64> {
@@ -155,9 +160,50 @@ impl Dataset {
     }
 }
 
-fn at_place(query: &ImageQuery, place: &Py<Place>) -> ImageQuery {
+impl Dataset {
+    /// The images of each of some places, of which a question names one like them.
+    fn join(
+        &self,
+        py: Python<'_>,
+        query: &ImageQuery,
+        mut places: impl Iterator<Item = Result<Asked, Error>> + Send,
+        fields: Option<Vec<String>>,
+    ) -> PyResult<Answer> {
+        let mut places = places
+            .by_ref()
+            .map(|place| Ok(at_place(query, place?)))
+            .peekable();
+        let place = match places.peek() {
+            Some(Ok(first)) => first.place.clone(),
+            _ => query.place.clone(),
+        };
+        let mut interrupt = Ok(());
+        let answer = Answer::find(py, &self.0, place, fields, |data| {
+            let mut join = ImageJoin::default();
+            while places.peek().is_some() && interrupt.is_ok() {
+                let queries = places.by_ref().take(QUESTIONS_AT_ONCE);
+                let queries = queries.collect::<Result<Vec<ImageQuery>, Error>>()?;
+                join.extend(data.images_each(&queries)?);
+                interrupt = Python::attach(heed_signals);
+            }
+            Ok(Found::Join(join))
+        });
+        interrupt.and(answer)
+    }
+}
+
+/// Two doubles.
+const PAIR_BYTES: usize = 16;
+
+fn position(pair: &[u8; PAIR_BYTES]) -> Result<LonLat, Error> {
+    let (pair, _) = pair.as_chunks();
+    let [lon, lat] = [pair[0], pair[1]].map(f64::from_le_bytes);
+    Ok(LonLat::new(lon, lat)?)
+}
+
+fn at_place(query: &ImageQuery, place: Asked) -> ImageQuery {
     ImageQuery {
-        place: place.get().asked(),
+        place,
         filter: query.filter.clone(),
         ..*query
     }

@@ -77,7 +77,10 @@ fn name(error: &Error) -> &'static str {
         Error::Query(QueryError::TooManyRows(_) | QueryError::Scratch(_))
         | Error::WriteDataset(_)
         | Error::Write { .. } => "WriteError",
-        Error::Store(_) | Error::Open(_) | Error::Fetch(FetchError::Store(_)) => "SourceError",
+        Error::Store(_)
+        | Error::Open(_)
+        | Error::Images { .. }
+        | Error::Fetch(FetchError::Store(_)) => "SourceError",
         Error::Fetch(FetchError::Banned) => "BannedError",
         Error::Fetch(FetchError::Token | FetchError::Untrusted(_)) => "TokenError",
         Error::Fetch(FetchError::Closed { .. }) => "LimitError",

@@ -1,5 +1,6 @@
 //! The functions of `mapillary.interface`, from plain arguments to GeoJSON texts.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -70,9 +71,11 @@ impl Interface {
         self.ask(py, move |mly| mly.is_image_being_looked_at(at, &options))
     }
 
-    fn images_in_bbox(&self, py: Python<'_>, edges: Edges, filters: &str) -> PyResult<String> {
+    fn images_in_bbox(&self, py: Python<'_>, edges: Edges, filters: &str) -> PyResult<Py<PyAny>> {
         let (bbox, filters) = (bbox(edges)?, image_filters(filters)?);
-        self.ask(py, move |mly| mly.images_in_bbox(&bbox, &filters))
+        self.ask_for_text(py, move |mly, out| {
+            mly.write_images_in_bbox(&bbox, &filters, out)
+        })
     }
 
     fn sequences_in_bbox(&self, py: Python<'_>, edges: Edges, filters: &str) -> PyResult<String> {
@@ -107,9 +110,11 @@ impl Interface {
         py: Python<'_>,
         geojson: String,
         filters: &str,
-    ) -> PyResult<String> {
+    ) -> PyResult<Py<PyAny>> {
         let filters = image_filters(filters)?;
-        self.ask(py, move |mly| mly.images_in_geojson(&geojson, &filters))
+        self.ask_for_text(py, move |mly, out| {
+            mly.write_images_in_geojson(&geojson, &filters, out)
+        })
     }
 
     fn map_features_in_geojson(
@@ -186,6 +191,22 @@ impl Interface {
         answer.map_err(raise)
     }
 
+    /// Asks about a place, for a text that may be long.
+    fn ask_for_text(
+        &self,
+        py: Python<'_>,
+        question: impl FnOnce(&asked::Interface, &mut dyn fmt::Write) -> Result<(), Error>
+        + Send
+        + 'static,
+    ) -> PyResult<Py<PyAny>> {
+        let mut text = Text::new(py)?;
+        let (text, answered) = self.ask(py, move |mly| {
+            let answered = question(mly, &mut text);
+            Ok((text, answered))
+        })?;
+        text.finish(py, answered)
+    }
+
     /// Asks the Graph API; Ctrl-C does not wait for the answer, which changes nothing.
     fn ask_graph(
         &self,
@@ -196,6 +217,49 @@ impl Interface {
         let leave = || AfterSignal::Leave;
         let answer = self.workers.run(py, move || question(&mly), leave)?;
         answer.map_err(raise)
+    }
+}
+
+/// A text that grows where Python keeps it, in an `io.StringIO`: the whole of it is in memory once.
+struct Text {
+    buffer: Py<PyAny>,
+    raised: Option<PyErr>,
+}
+
+impl Text {
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        let buffer = py.import("io")?.getattr("StringIO")?.call0()?.unbind();
+        let raised = None;
+        Ok(Self { buffer, raised })
+    }
+
+    /// The text, or why there is none.
+    fn finish(self, py: Python<'_>, answered: Result<(), Error>) -> PyResult<Py<PyAny>> {
+        if let Some(raised) = self.raised {
+            return Err(raised);
+        }
+        answered.map_err(raise)?;
+        self.buffer.call_method0(py, "getvalue")
+    }
+}
+
+/// Bytes that Python is given at a time, from memory that it uses again.
+const PIECE_BYTES: usize = 1 << 16;
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, mut text: &str) -> fmt::Result {
+        let written = Python::attach(|py| {
+            while !text.is_empty() {
+                let (piece, rest) = text.split_at(text.floor_char_boundary(PIECE_BYTES));
+                self.buffer.call_method1(py, "write", (piece,))?;
+                text = rest;
+            }
+            Ok(())
+        });
+        written.map_err(|raised| {
+            self.raised = Some(raised);
+            fmt::Error
+        })
     }
 }
 

@@ -18,6 +18,7 @@ mod dataset;
 mod error;
 mod fetch;
 mod interface;
+mod partition;
 mod place;
 mod publish;
 mod question;
@@ -36,6 +37,8 @@ mod _tilesight {
     use crate::fetch::fetch;
     #[pymodule_export]
     use crate::interface::{Interface, save_locally};
+    #[pymodule_export]
+    use crate::partition::{in_common, open_parts, shares, write_share};
     #[pymodule_export]
     use crate::place::Place;
 

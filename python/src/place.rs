@@ -1,9 +1,13 @@
 //! Places, checked once and asked any number of times.
 
 use pyo3::prelude::*;
-use tilesight::{Bbox, LonLat, Place as Asked, Region};
+use tilesight::{Bbox, LonLat, Place as Asked, Region, TileId};
+use tilesight_tile::{TileRows, cover_bbox, cover_circle, cover_region};
 
 use crate::error::raise;
+
+/// Most tiles that a place is said to touch one by one.
+const MAX_TILES: u64 = 1 << 20;
 
 /// A place to ask about.
 #[pyclass(frozen, module = "tilesight._tilesight")]
@@ -64,18 +68,39 @@ impl Place {
         }))
     }
 
-    /// The same around each of other positions; boxes and regions stay where they are.
-    fn at_each(&self, positions: Vec<(f64, f64)>) -> PyResult<Vec<Self>> {
-        let at = |(lon, lat)| Ok(Self(moved(&self.0, position(lon, lat)?)));
-        positions.into_iter().map(at).collect()
+    /// Which of some tiles of a zoom, by column and row, it touches.
+    fn touches(&self, zoom: u8, tiles: Vec<(u32, u32)>) -> PyResult<Vec<bool>> {
+        let Some(touched) = tiles_of(&self.0, zoom) else {
+            return Ok(vec![true; tiles.len()]);
+        };
+        let is_touched = |(x, y)| Ok(touched.contains(TileId::new(zoom, x, y).map_err(raise)?));
+        tiles.into_iter().map(is_touched).collect()
     }
+}
+
+/// The tiles of a zoom that a place touches; none where it touches any number of them.
+fn tiles_of(place: &Asked, zoom: u8) -> Option<TileRows> {
+    let tiles = match *place {
+        Asked::Everywhere => return None,
+        Asked::Bbox(ref bbox) => cover_bbox(zoom, bbox, MAX_TILES),
+        Asked::Region(ref region) => cover_region(zoom, region, MAX_TILES),
+        Asked::Near { target, radius_m }
+        | Asked::LookingAt {
+            target, radius_m, ..
+        } => cover_circle(zoom, target, radius_m, MAX_TILES),
+        Asked::Nearest {
+            target, radius_m, ..
+        } => cover_circle(zoom, target, radius_m?, MAX_TILES),
+    };
+    tiles.ok()
 }
 
 fn position(lon: f64, lat: f64) -> PyResult<LonLat> {
     LonLat::new(lon, lat).map_err(raise)
 }
 
-fn moved(place: &Asked, target: LonLat) -> Asked {
+/// The same around another position; boxes and regions stay where they are.
+pub fn moved(place: &Asked, target: LonLat) -> Asked {
     match *place {
         Asked::Near { radius_m, .. } => Asked::Near { target, radius_m },
         Asked::Nearest { k, radius_m, .. } => Asked::Nearest {

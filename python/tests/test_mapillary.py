@@ -175,6 +175,7 @@ def begin_anew(patch, url, store):
     patch.setenv("TILESIGHT_TILE_URL", url)
     patch.setenv("TILESIGHT_GRAPH_URL", url)
     patch.setenv("TILESIGHT_STORE", str(store))
+    patch.setenv("TILESIGHT_RATE", "off")
     ours._begin.cache_clear()
 
 
@@ -574,6 +575,10 @@ def test_fetching_takes_a_token_and_a_service(mapillary, tmp_path):
         patch.setenv("TILESIGHT_TILE_URL", "nowhere")
         ours._begin.cache_clear()
         with pytest.raises(tilesight.QuestionError, match="TILESIGHT_TILE_URL"):
+            ours.images_in_bbox(BBOX)
+        begin_anew(patch, mapillary.url, tmp_path / "new" / "tiles.mbtiles")
+        patch.setenv("TILESIGHT_RATE", "fast")
+        with pytest.raises(tilesight.QuestionError, match="TILESIGHT_RATE"):
             ours.images_in_bbox(BBOX)
     ours._begin.cache_clear()
 

@@ -14,6 +14,9 @@ An answer is an Arrow table to everything that reads such: GeoPandas, pandas, Po
 pyarrow. Longitude comes before latitude everywhere; boxes, radii and dates include their ends; what
 is not known matches no filter. A place that is not wholly held raises :class:`NotHeldError` rather
 than giving a short answer.
+
+:mod:`tilesight.partitions` and :mod:`tilesight.dask` spread work over processes and machines,
+:mod:`tilesight.mapillary` stands in for mapillary-python-sdk.
 """
 
 from ._answer import Answer

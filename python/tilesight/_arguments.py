@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import operator
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, Union
 
@@ -198,19 +199,25 @@ def position(value: Position) -> tuple[float, float]:
     return lon, lat
 
 
-def positions(values: Any) -> list[tuple[float, float]]:
+def positions(values: Any) -> bytes:
     """Many positions: points of a GeoSeries, an array of two columns, or positions one by one.
 
-    >>> positions([(24.94, 60.17), {"lng": 24.95, "lat": 60.17}])
-    [(24.94, 60.17), (24.95, 60.17)]
+    They become pairs of longitude and latitude, as little-endian doubles.
+
+    >>> struct.unpack("<4d", positions([(24.94, 60.17), {"lng": 24.95, "lat": 60.17}]))
+    (24.94, 60.17, 24.95, 60.17)
     """
     values = _in_degrees(values)
     values = getattr(values, "geometry", values)
     if hasattr(values, "x") and hasattr(values, "y"):
-        return list(zip(values.x.tolist(), values.y.tolist()))
-    if getattr(values, "ndim", 0) == 2 and values.shape[1] == 2:
-        return [(lon, lat) for lon, lat in values.tolist()]
-    return [position(value) for value in values]
+        import numpy
+
+        values = numpy.column_stack([values.x, values.y])
+    if getattr(values, "ndim", 0) == 2 and values.shape[1] == 2 and hasattr(values, "tobytes"):
+        doubles: bytes = values.astype("<f8").tobytes()
+        return doubles
+    degrees = [number for value in values for number in position(value)]
+    return struct.pack(f"<{len(degrees)}d", *degrees)
 
 
 def region(value: Region) -> str:
@@ -380,10 +387,10 @@ def _near(near: Position, nearest: int | None, radius_m: float | None) -> Place:
     return Place.near(lon, lat, radius_m)
 
 
-def places(question: Mapping[str, Any]) -> tuple[Place | None, list[Place]]:
-    """The places of a question that names many of one kind, after one like them.
+def places(question: Mapping[str, Any]) -> tuple[Place, bytes] | list[Place]:
+    """The places of a question that names many of one kind.
 
-    Around positions there is one like them even where there are none.
+    Around positions that is one like them, around no matter what, and the positions.
     """
     several = {name: value for name, value in question.items() if value is not None}
     named = [name for name in ("bbox", "within", "near", "looking_at") if name in several]
@@ -393,7 +400,7 @@ def places(question: Mapping[str, Any]) -> tuple[Place | None, list[Place]]:
     if named[0] in ("near", "looking_at"):
         somewhere = place(**{**several, named[0]: (0.0, 0.0)})
         assert somewhere is not None
-        return somewhere, somewhere.at_each(positions(values))
+        return somewhere, positions(values)
     values = _in_degrees(values)
     found = (place(**several, **{named[0]: value}) for value in getattr(values, "geometry", values))
-    return None, [each for each in found if each is not None]
+    return [each for each in found if each is not None]

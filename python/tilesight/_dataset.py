@@ -148,11 +148,12 @@ class Dataset:
         words: dict[str, Any] = dict(question)
         fields = _arguments.fields(words)
         of_place = _arguments.PlaceWords.__optional_keys__
-        somewhere, places = _arguments.places(
-            {name: words.pop(name) for name in of_place & words.keys()}
-        )
-        image_words = _arguments.image_words(words) | {"place": somewhere}
-        return _answer(self._native.images_each(places, image_words, fields))
+        places = _arguments.places({name: words.pop(name) for name in of_place & words.keys()})
+        image_words = _arguments.image_words(words)
+        if isinstance(places, list):
+            return _answer(self._native.images_each(places, image_words, fields))
+        image_words["place"], positions = places
+        return _answer(self._native.images_at_each(positions, image_words, fields))
 
     def count(self, **question: Unpack[ImageWords]) -> int:
         """Counts the images that :meth:`images` would find, without making them.

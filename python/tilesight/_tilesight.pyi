@@ -14,7 +14,11 @@ __all__ = [
     "__version__",
     "build",
     "fetch",
+    "in_common",
+    "open_parts",
     "save_locally",
+    "shares",
+    "write_share",
 ]
 
 __version__: str
@@ -36,7 +40,7 @@ class Place:
     def looking_at(
         lon: float, lat: float, radius_m: float | None, fov_deg: float | None
     ) -> Place: ...
-    def at_each(self, positions: Sequence[tuple[float, float]]) -> list[Place]: ...
+    def touches(self, zoom: int, tiles: Sequence[tuple[int, int]]) -> list[bool]: ...
 
 @final
 class Answer:
@@ -58,6 +62,9 @@ class Dataset:
     def features(self, words: Mapping[str, Any], fields: Sequence[str] | None) -> Answer: ...
     def images_each(
         self, places: Sequence[Place], words: Mapping[str, Any], fields: Sequence[str] | None
+    ) -> Answer: ...
+    def images_at_each(
+        self, positions: bytes, words: Mapping[str, Any], fields: Sequence[str] | None
     ) -> Answer: ...
     def count(self, words: Mapping[str, Any]) -> int: ...
     def stats(self, words: Mapping[str, Any], by: str) -> list[tuple[str | int | None, int]]: ...
@@ -106,3 +113,15 @@ def fetch(
 def save_locally(
     geojson_data: str, file_path: _Path | None, file_name: str | None, extension: str
 ) -> None: ...
+def shares(source: _Path, words: Mapping[str, Any], zoom: int) -> list[list[tuple[int, int]]]: ...
+def write_share(
+    source: _Path,
+    share: Sequence[tuple[int, int]],
+    folder: _Path,
+    words: Mapping[str, Any],
+    zoom: int,
+    fields: Sequence[str] | None,
+    remainders: int,
+) -> tuple[list[tuple[int, int]], int, int, list[bytes]]: ...
+def in_common(files: Sequence[_Path]) -> list[list[int]]: ...
+def open_parts(paths: Sequence[_Path]) -> Dataset: ...

@@ -1,29 +1,59 @@
 //! Whatever happens to a file: checking all of it finds the damage, and questions are answered
 //! rightly or not at all.
 //!
-//! `TILESIGHT_EVERY_BIT=7` flips every single bit and asks after each seventh of them;
-//! `TILESIGHT_DAMAGES=10000` makes so many random damages of a larger file.
+//! With `TILESIGHT_SOAK=1` every single bit is flipped, two generations are glued together at every
+//! byte, and ten thousand random damages are made of a file of 100 MB.
 
 use std::fs::{self, File};
 use std::io::{Cursor, ErrorKind, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use tilesight_hostile::dataset_file::Layout;
 use tilesight_query::build::Builder;
 use tilesight_query::{Dataset, Error, Io};
 
-use super::crafted::Layout;
 use super::sample::{ABOUT, answers, build, bytes_of, parts, sample};
 use crate::differential::random::Random;
-use crate::differential::runner::number_in;
 
-const EVERY_BIT_VARIABLE: &str = "TILESIGHT_EVERY_BIT";
-const DAMAGES_VARIABLE: &str = "TILESIGHT_DAMAGES";
+/// How much is tried.
+struct Edition {
+    /// Of the bytes of columns one in so many has its bits flipped.
+    bytes_apart: usize,
+    /// One in so many flips is followed by questions.
+    asked_apart: u64,
+    /// Bytes between the places at which two generations are glued together.
+    cuts_apart: usize,
+    /// Images of the file that is damaged at random.
+    images: usize,
+    damages: u64,
+    /// One in so many of these damages is followed by questions.
+    damages_apart: u64,
+}
 
-/// Of the bytes of columns one in so many has its bits flipped, unless all have.
-const BYTES_APART: usize = 16;
+const SMALL: Edition = Edition {
+    bytes_apart: 16,
+    asked_apart: 41,
+    cuts_apart: 257,
+    images: 1600,
+    damages: 200,
+    damages_apart: 1,
+};
 
-/// One in so many flips is followed by questions.
-const ASKED_APART: u64 = 41;
+const WHOLE: Edition = Edition {
+    bytes_apart: 1,
+    asked_apart: 7,
+    cuts_apart: 1,
+    images: 2_000_000,
+    damages: 10_000,
+    damages_apart: 100,
+};
+
+impl Edition {
+    fn of_this_run() -> &'static Self {
+        let is_soak = std::env::var_os("TILESIGHT_SOAK").is_some_and(|value| value == "1");
+        if is_soak { &WHOLE } else { &SMALL }
+    }
+}
 
 /// Tells whether a file is refused or found damaged.
 fn is_found_out(path: &Path) -> bool {
@@ -75,25 +105,43 @@ fn the_sample_is_sound() {
 }
 
 #[test]
-fn a_flipped_bit_is_found_and_never_believed() {
-    let (data, bytes) = sample(1);
-    let (expected, layout) = (Expected::of(&data), Layout::of(&bytes));
-    let asked_apart = number_in(EVERY_BIT_VARIABLE);
-    let (every_bit, asked_apart) = (asked_apart.is_some(), asked_apart.unwrap_or(ASKED_APART));
+fn damage_is_found_and_never_believed() {
+    let edition = Edition::of_this_run();
+    let (small, bytes) = sample(1);
+    let flips = flip_bits(&small, &bytes, edition);
+    cut_or_grow(&bytes);
+    let glued = glue_halves(edition.cuts_apart);
+    let large = build(Builder::in_memory(), &parts(edition.images, 3));
+    let large_bytes = bytes_of(&large, ABOUT);
+    damage_at_random(&large, &large_bytes, edition);
+    println!(
+        "reliability: dataset file: {flips} single-bit flips and {} truncations of {} bytes, \
+         {glued} files glued of two generations, {} random damages of {:.1} MB: 0 not found, \
+         0 wrong answers",
+        bytes.len(),
+        bytes.len(),
+        edition.damages,
+        large_bytes.len() as f64 / 1e6,
+    );
+}
+
+/// Flips bits one by one; returns how many.
+fn flip_bits(data: &Dataset, bytes: &[u8], edition: &Edition) -> u64 {
+    let (expected, layout) = (Expected::of(data), Layout::of(bytes).unwrap());
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("flipped.tsight");
-    fs::write(&path, &bytes).unwrap();
+    fs::write(&path, bytes).unwrap();
     let file = File::options().write(true).open(&path).unwrap();
     let mut flips = 0u64;
     for at in 0..bytes.len() {
-        if !every_bit && layout.is_in_column(at) && at % BYTES_APART != 0 {
+        if layout.is_in_column(at) && at % edition.bytes_apart != 0 {
             continue;
         }
         for bit in 0..8 {
             overwrite(&file, at, &[bytes[at] ^ 1 << bit]);
             let damage = format!("bit {bit} of byte {at}");
             assert!(is_found_out(&path), "{damage}");
-            if flips.is_multiple_of(asked_apart) {
+            if flips.is_multiple_of(edition.asked_apart) {
                 expected.check(&path, &damage);
             }
             flips += 1;
@@ -101,7 +149,7 @@ fn a_flipped_bit_is_found_and_never_believed() {
         overwrite(&file, at, &bytes[at..=at]);
     }
     assert_eq!(fs::read(&path).unwrap(), bytes);
-    println!("{flips} flips of {} bytes", bytes.len());
+    flips
 }
 
 #[test]
@@ -115,12 +163,11 @@ fn a_damaged_file_is_not_written_anew_as_a_sound_one() {
     assert_eq!(written.unwrap_err().kind(), ErrorKind::InvalidData);
 }
 
-#[test]
-fn a_file_cut_short_or_grown_is_refused() {
-    let (_, bytes) = sample(1);
+/// Cuts a file after each of its bytes.
+fn cut_or_grow(bytes: &[u8]) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cut.tsight");
-    fs::write(&path, [&bytes[..], &[0]].concat()).unwrap();
+    fs::write(&path, [bytes, &[0]].concat()).unwrap();
     let file = File::options().write(true).open(&path).unwrap();
     assert!(Dataset::open(&path, Io::Map).is_err());
     for len in (0..bytes.len()).rev() {
@@ -129,45 +176,44 @@ fn a_file_cut_short_or_grown_is_refused() {
     }
 }
 
-#[test]
-fn halves_of_two_generations_are_refused() {
+/// Puts the beginning of one file before the end of another; returns how many times.
+fn glue_halves(cuts_apart: usize) -> usize {
     let (old, new) = (sample(1).1, sample(2).1);
     let noted = bytes_of(&sample(1).0, r#"{"name":"Sample"}"#);
     assert_eq!(noted.len(), old.len(), "the two differ in one letter");
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("glued.tsight");
+    let mut tried = 0;
     for (first, second) in [(&old, &new), (&new, &old), (&old, &noted), (&noted, &old)] {
-        for cut in (1..first.len().min(second.len())).step_by(257) {
+        for cut in (1..first.len().min(second.len())).step_by(cuts_apart) {
             let glued = [&first[..cut], &second[cut..]].concat();
             if glued == *first || glued == *second {
                 continue;
             }
             fs::write(&path, glued).unwrap();
             assert!(Dataset::open(&path, Io::Map).is_err(), "cut at {cut}");
+            tried += 1;
         }
     }
+    tried
 }
 
-#[test]
-fn random_damage_is_found_and_never_believed() {
-    let (times, images) = match number_in(DAMAGES_VARIABLE) {
-        Some(times) => (times, 200_000),
-        None => (200, 1600),
-    };
-    let data = build(Builder::in_memory(), &parts(images, 3));
-    let (expected, bytes) = (Expected::of(&data), bytes_of(&data, ABOUT));
+fn damage_at_random(data: &Dataset, bytes: &[u8], edition: &Edition) {
+    let expected = Expected::of(data);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("damaged.tsight");
-    fs::write(&path, &bytes).unwrap();
+    fs::write(&path, bytes).unwrap();
     let file = File::options().write(true).open(&path).unwrap();
     let mut random = Random::new(4);
-    for time in 0..times {
-        let (at, damaged) = damage(&mut random, &bytes);
+    for time in 0..edition.damages {
+        let (at, damaged) = damage(&mut random, bytes);
         overwrite(&file, at, &damaged);
         let named = format!("damage {time}: {} bytes from {at} on", damaged.len());
         let is_damaged = bytes[at..at + damaged.len()] != damaged[..];
         assert_eq!(is_found_out(&path), is_damaged, "{named}");
-        expected.check(&path, &named);
+        if time.is_multiple_of(edition.damages_apart) {
+            expected.check(&path, &named);
+        }
         overwrite(&file, at, &bytes[at..at + damaged.len()]);
     }
 }

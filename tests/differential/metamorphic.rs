@@ -60,7 +60,7 @@ fn number_of_threads_changes_nothing() {
 
 /// Gives every tile a time of its own, so that not its place among the others decides; within a
 /// tile every id is once.
-fn make_order_irrelevant(world: &mut World) {
+pub(super) fn make_order_irrelevant(world: &mut World) {
     for (time, tile) in (1..).zip(&mut world.tiles) {
         tile.fetched_at_ms = Some(time);
         let mut seen = BTreeSet::new();

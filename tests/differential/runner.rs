@@ -7,6 +7,12 @@ use super::random::Random;
 /// How many times the usual number of cases is run; for long runs.
 const TIMES_VARIABLE: &str = "TILESIGHT_TIMES";
 
+/// Runs [`WHOLE_EDITION`] times the usual number, unless another is given.
+const SOAK_VARIABLE: &str = "TILESIGHT_SOAK";
+
+/// With it, brute force answers more than a million questions.
+const WHOLE_EDITION: u64 = 8;
+
 /// The one seed that is run, to repeat a failure.
 const SEED_VARIABLE: &str = "TILESIGHT_SEED";
 
@@ -17,14 +23,30 @@ pub(crate) fn run(usual_cases: usize, check: impl Fn(&mut Random, &mut Case) -> 
         run_seed(seed, &check);
         return;
     }
-    let cases = usual_cases * number_in(TIMES_VARIABLE).unwrap_or(1) as usize;
+    let cases = usual_cases * times() as usize;
     let mut done = 0;
     for seed in 0.. {
         if done >= cases {
-            return;
+            break;
         }
         done += run_seed(seed, &check);
     }
+    println!("reliability: answers: {}: {done} cases", test_name());
+}
+
+fn times() -> u64 {
+    let is_whole_edition = std::env::var_os(SOAK_VARIABLE).is_some();
+    number_in(TIMES_VARIABLE).unwrap_or(if is_whole_edition { WHOLE_EDITION } else { 1 })
+}
+
+/// What the test says it checks; the harness runs each on a thread of its name.
+fn test_name() -> String {
+    let thread = std::thread::current();
+    let path = thread.name().unwrap_or_default();
+    path.rsplit("::")
+        .next()
+        .unwrap_or_default()
+        .replace('_', " ")
 }
 
 fn run_seed(seed: u64, check: &impl Fn(&mut Random, &mut Case) -> usize) -> usize {

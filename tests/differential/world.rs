@@ -1,7 +1,9 @@
 //! Small worlds in which everything coincides: shared pixels, edges and corners of tiles, both
 //! sides of the antimeridian, the first and last rows of the grid, ids that repeat.
 
-use tilesight_query::build::{FeatureRow, Holding, ImageRow, LineRow, Part, TilePart, build};
+use tilesight_query::build::{
+    Builder, FeatureRow, Holding, ImageRow, LineRow, Part, TilePart, build,
+};
 use tilesight_query::{Dataset, FeatureKind, Io, Tileset};
 use tilesight_tile::{Bbox, GridPoint, LonLat, TileId};
 
@@ -199,6 +201,24 @@ impl World {
 
     /// Builds it from parts that end before these tiles.
     pub(crate) fn build_in_parts(&self, cuts: &[usize]) -> Dataset {
+        let data = build(self.parts(cuts), &self.holdings).unwrap();
+        // Every second world is asked as a file.
+        if self.tiles.len().is_multiple_of(2) {
+            reopened(&data)
+        } else {
+            data
+        }
+    }
+
+    /// Builds it as it stands, from parts that end before these tiles.
+    pub(crate) fn build_with(&self, mut builder: Builder, cuts: &[usize]) -> Dataset {
+        for part in self.parts(cuts) {
+            builder.add(&part).unwrap();
+        }
+        builder.finish(&self.holdings).unwrap()
+    }
+
+    fn parts(&self, cuts: &[usize]) -> Vec<Part> {
         let mut parts = vec![Part::new()];
         for (i, tile) in self.tiles.iter().enumerate() {
             if cuts.contains(&i) {
@@ -207,13 +227,22 @@ impl World {
             let last = parts.last_mut().expect("there is one from the beginning");
             tile.append_to(last);
         }
-        let data = build(parts, &self.holdings).unwrap();
-        // Every second world is asked as a file.
-        if self.tiles.len().is_multiple_of(2) {
-            reopened(&data)
-        } else {
-            data
+        parts
+    }
+
+    /// The same images so many z14 tiles farther to the east.
+    pub(crate) fn moved(&self, tiles: u32) -> Self {
+        let mut moved = self.clone();
+        for tile in &mut moved.tiles {
+            let (x, y) = (tile.tile.x(), tile.tile.y());
+            tile.tile = neighbour((x, y), i64::from(tiles), 0);
+            for image in &mut tile.images {
+                image.row.point.x = image.row.point.x.wrapping_add(tiles << 18);
+            }
+            tile.features.clear();
+            tile.lines.clear();
         }
+        moved
     }
 
     /// Positions around which questions are asked: some of the world's, and some far away.

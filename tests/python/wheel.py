@@ -20,7 +20,7 @@ def main():
     build()
     (wheel,) = WHEELS.glob("*.whl")
     environment.pip(sys.executable, "install", "--no-deps", "--force-reinstall", wheel)
-    tests = [PACKAGE / "tests", "--pyargs", "tilesight", ROOT / "docs" / "python.md"]
+    tests = [PACKAGE / "tests", "--pyargs", "tilesight", ROOT / "docs" / "python.md", ROOT / "docs" / "scaling.md"]
     options = ["-q", "-c", PACKAGE / "pyproject.toml", *sys.argv[1:]]
     sys.exit(subprocess.run([sys.executable, "-m", "pytest", *options, *tests], cwd=ROOT).returncode)
 

@@ -6,9 +6,9 @@
 #![expect(clippy::print_stdout, reason = "it is a program that prints a table")]
 
 use tilesight_benches::columns::ImageColumns;
-use tilesight_benches::heap::{Counting, peak};
 use tilesight_benches::rivals::RIVALS;
 use tilesight_benches::tiles::{self, FRAME, IMAGE, NamedTile};
+use tilesight_heap::{Counting, peak};
 use tilesight_mvt::{Columns, Decoder, Error};
 
 #[global_allocator]

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use tilesight::{Bbox, Dataset, ImageQuery, LonLat, Place};
 use tilesight_benches::bars::{Built, Places, build, machine, open_dataset, write_tiles};
 use tilesight_benches::query::plan_world;
+use tilesight_benches::report::with_tables;
 use tilesight_generate::{Positions, TileView, World};
 
 /// How often each question is asked.
@@ -65,8 +66,9 @@ fn main() -> Result<()> {
         sizes.push(measure_in_child(images)?);
     }
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
-    fs::create_dir_all(&docs)?;
-    fs::write(docs.join("scaling.md"), page(&sizes))?;
+    let page = docs.join("scaling.md");
+    let text = with_tables(&fs::read_to_string(&page)?, MEASURED, &table(&sizes))?;
+    fs::write(page, text)?;
     draw(&sizes, &docs.join("scaling.png"))
 }
 
@@ -154,11 +156,17 @@ fn ask(data: &Dataset, places: impl Iterator<Item = Place>) -> Result<(f64, f64)
     Ok((sum_us / count, ids as f64 / count))
 }
 
-fn page(sizes: &[Size]) -> String {
-    let mut text = "# How Tilesight scales\n\n![Build and query times against the number of images](scaling.png)\n\n".to_owned();
+/// What is written lies between these lines.
+const MEASURED: [&str; 2] = [
+    "<!-- measured: written by the command below -->",
+    "<!-- end of what was measured -->",
+];
+
+fn table(sizes: &[Size]) -> String {
+    let mut text = String::new();
     let _ = writeln!(
         text,
-        "{}. Made images (seed 7), as dense everywhere whatever their number. Written by\n\
+        "\n{}. Made images (seed 7), as dense everywhere whatever their number. Written by\n\
          `cargo run --release -p tilesight-benches --bin scaling`.\n",
         machine()
     );

@@ -48,6 +48,12 @@ pub(super) fn tables(images: u64) -> Result<String> {
     Ok(text)
 }
 
+/// The table of what was measured from Python.
+pub(super) fn from_python(record: &Record) -> String {
+    let rows = one_by_one(&record.comparisons);
+    format!("\n## From Python\n\n{}.\n{rows}", machine())
+}
+
 /// The records by step.
 fn records(images: u64) -> Result<BTreeMap<String, Record>> {
     let folder = Places::of(images).records();

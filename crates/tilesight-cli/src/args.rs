@@ -11,6 +11,7 @@ use tilesight::formats::Format;
 use tilesight::{Bbox, LonLat, Period, TileCount};
 use tilesight_fetch::graph::{Fields, ThumbnailSize};
 use tilesight_fetch::{FetchOptions, Manners, Origin};
+use tilesight_tile::Error as PlaceError;
 
 use crate::geokit::Geokit;
 use crate::{coverage, sees};
@@ -785,15 +786,11 @@ pub(crate) enum GroupBy {
 }
 
 pub(crate) fn bbox(text: &str) -> Result<Bbox, String> {
-    let [west, south, east, north] = numbers(text)
-        .ok_or("a box is west,south,east,north in degrees, as 24.92,60.16,24.95,60.18")?;
-    Bbox::from_degrees(west, south, east, north).map_err(|error| error.to_string())
+    text.parse().map_err(|error: PlaceError| error.to_string())
 }
 
 fn position(text: &str) -> Result<LonLat, String> {
-    let [lon, lat] =
-        numbers(text).ok_or("a position is longitude,latitude in degrees, as 24.9384,60.1699")?;
-    LonLat::new(lon, lat).map_err(|error| error.to_string())
+    text.parse().map_err(|error: PlaceError| error.to_string())
 }
 
 fn headings(text: &str) -> Result<(f64, f64), String> {
@@ -872,6 +869,56 @@ mod tests {
             "3é",
         ] {
             assert!(age(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    /// Texts made of what the parsers look for: numbers, units, and what is neither.
+    #[test]
+    fn any_text_is_a_value_or_an_error() {
+        const WORDS: [&str; 24] = [
+            "",
+            "0",
+            "1",
+            "-",
+            ",",
+            ".",
+            "e",
+            "e308",
+            "inf",
+            "NaN",
+            "99999999999999999999",
+            "s",
+            "d",
+            "w",
+            "B",
+            "KiB",
+            "GiB",
+            "\u{e9}",
+            "\u{130}",
+            "\u{212a}",
+            " ",
+            "\0",
+            "180",
+            "24.94",
+        ];
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..20_000 {
+            let text: String = (0..random.usize(0..6))
+                .map(|_| WORDS[random.usize(0..WORDS.len())])
+                .collect();
+            if let Ok(degrees) = headings(&text) {
+                assert!(degrees.0.is_finite() && degrees.1.is_finite(), "{text:?}");
+            }
+            if let Ok(count) = bytes(&text) {
+                assert_eq!(bytes(&count.to_string()), Ok(count), "{text:?}");
+            }
+            let refused = [
+                age(&text).is_err(),
+                id(&text).is_err(),
+                rate(&text).is_err(),
+            ];
+            let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
+            assert!(has_digit || refused == [true; 3], "{text:?}");
         }
     }
 

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tilesight::Progress;
-pub(crate) use tilesight_publish::folder_of;
 use tilesight_publish::Draft;
+pub(crate) use tilesight_publish::folder_of;
 
 use crate::failure::Failure;
 use crate::plan::Target;

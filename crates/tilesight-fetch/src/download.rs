@@ -312,6 +312,7 @@ mod tests {
 
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
 
     fn wanted(sequence: Option<&str>) -> Wanted {
         Wanted {
@@ -337,15 +338,41 @@ mod tests {
         }
     }
 
-    proptest! {
-        #[test]
-        fn no_name_leads_out_of_the_folder(key in ".{0,80}", id: i64) {
-            let image = Wanted { id: Id(id), sequence: Some(key) };
-            let path = path_of(Path::new("town"), &image);
-            let parts: Vec<_> = path.components().collect();
-            prop_assert_eq!(parts.len(), 3);
-            prop_assert!(parts.iter().all(|part| matches!(part, std::path::Component::Normal(_))));
-        }
+    /// By default a thousand names; `TILESIGHT_SOAK=1` makes it a hundred thousand.
+    #[test]
+    fn output_of_no_name_leaves_the_folder_or_meets_another() {
+        let is_whole_edition = std::env::var_os("TILESIGHT_SOAK").is_some();
+        let names = if is_whole_edition { 100_000 } else { 1_000 };
+        let keys = prop_oneof![".{0,80}", r"[./\\\x00aA:~-]{0,5}", "[a-zA-Z0-9_-]{1,70}"];
+        let mut runner = TestRunner::new(ProptestConfig::with_cases(names));
+        let check = |(key, id, other): (String, i64, i64)| {
+            let sequence = Some(key.as_str());
+            let path = |id| {
+                let id = Id(id);
+                path_of(
+                    Path::new("town"),
+                    &Wanted {
+                        id,
+                        ..wanted(sequence)
+                    },
+                )
+            };
+            let at = path(id);
+            let parts: Vec<_> = at.iter().map(|part| part.to_str().unwrap()).collect();
+            let is_name = |part: &&str| {
+                let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+                part.bytes().all(is_letter) && !part.starts_with('.')
+            };
+            prop_assert!(parts.len() == 3 && parts.iter().all(is_name), "{at:?}");
+            prop_assert_eq!(at == path(other), id == other);
+            Ok(())
+        };
+        runner
+            .run(&(keys, any::<i64>(), any::<i64>()), check)
+            .unwrap();
+        println!(
+            "reliability: output: {names} names of pictures stay in their folder, each its own"
+        );
     }
 
     #[test]

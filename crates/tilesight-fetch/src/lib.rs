@@ -29,6 +29,8 @@ mod sparse;
 mod error;
 
 mod download;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod graph;
 
 pub use client::{Auth, Client, Origin, OriginError, Reply, Request, RequestError, Timeouts};

@@ -1,5 +1,8 @@
 //! Tiles that nobody should have made: no panic, no hang, no memory out of proportion, and the
 //! same columns as the reference decoder wherever that accepts.
+//!
+//! With `TILESIGHT_SOAK=1` ten times as many are tried.
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
 
@@ -7,48 +10,114 @@ use common::random::{Random, tile};
 use common::raw::{field, layer, varints};
 use common::{FRAME, IMAGE};
 use flate2::{Compression, write::GzEncoder};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::Write;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+use tilesight_heap::{Counting, peak as peak_heap};
 use tilesight_mvt::{Columns, Decoder, Error, reference};
 
-/// The tiles that each of the two big tests makes.
-const TILES_A_TEST: u64 = 520_000;
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
-#[test]
-fn mutated_tiles_do_no_harm() {
-    let seeds: Vec<Vec<u8>> = (0..200)
-        .map(|seed| tile(&mut Random::new(seed), 1 + seed as usize % 5))
-        .collect();
-    let mut columns = Columns::new();
-    let mut accepted = 0;
-    for seed in 0..TILES_A_TEST {
-        let random = &mut Random::new(seed);
-        let mut bytes = seeds[random.below(seeds.len())].clone();
-        for _ in 0..=random.below(3) {
-            mutate(&mut bytes, &seeds, random);
-        }
-        accepted += check(&bytes, &mut columns, seed);
-    }
-    assert!(
-        accepted > TILES_A_TEST / 10,
-        "only {accepted} layers were compared"
-    );
+/// Tiles that are mutated, and as many that are crafted.
+const TILES: u64 = 520_000;
+
+/// The same where all is tried.
+const TILES_IN_A_SOAK: u64 = 5_200_000;
+
+/// Damages of each real tile, which take as long as thousands of others.
+const DAMAGES_OF_REAL_TILES: u64 = 2;
+
+/// The same where all is tried.
+const DAMAGES_OF_REAL_TILES_IN_A_SOAK: u64 = 400;
+
+/// Whether all is tried, and not only what takes seconds.
+fn is_soak() -> bool {
+    std::env::var_os("TILESIGHT_SOAK").is_some_and(|value| value == "1")
 }
 
 #[test]
-fn crafted_tiles_do_no_harm() {
-    let mut columns = Columns::new();
-    let mut accepted = 0;
-    for seed in 0..TILES_A_TEST {
-        let random = &mut Random::new(seed ^ (1 << 40));
-        let bytes = crafted::tile(random);
-        accepted += check(&bytes, &mut columns, seed);
+#[expect(clippy::print_stdout, reason = "figures are for people to read")]
+fn hostile_tiles_do_no_harm() {
+    let (tiles, damages) = if is_soak() {
+        (TILES_IN_A_SOAK, DAMAGES_OF_REAL_TILES_IN_A_SOAK)
+    } else {
+        (TILES, DAMAGES_OF_REAL_TILES)
+    };
+    let real = real_tiles();
+    let (mutated, crafted) = thread::scope(|scope| {
+        let mutated = scope.spawn(|| mutated_tiles(tiles, &real));
+        let crafted = crafted_tiles(tiles);
+        (mutated.join().unwrap(), crafted)
+    });
+    let damaged = damaged_tiles(damages, &real);
+    for tally in [&mutated, &crafted] {
+        assert!(
+            tally.accepted > tally.tiles / 10,
+            "only {} layers were compared",
+            tally.accepted
+        );
     }
-    assert!(
-        accepted > TILES_A_TEST / 10,
-        "only {accepted} layers were compared"
+    println!(
+        "reliability: decoder: {} mutated, {} crafted and {} damaged real tiles: 0 panics, \
+         {} accepted layers as the reference has them, peak heap at most {:.2} of what is \
+         allowed, slowest {:?}",
+        mutated.tiles,
+        crafted.tiles,
+        damaged.tiles,
+        mutated.accepted + crafted.accepted + damaged.accepted,
+        mutated.heap.max(crafted.heap).max(damaged.heap),
+        mutated.slowest.max(crafted.slowest).max(damaged.slowest),
     );
+}
+
+/// Small tiles that were damaged, with stretches of real ones where there are any.
+fn mutated_tiles(tiles: u64, real: &[Vec<u8>]) -> Tally {
+    let seeds: Vec<Vec<u8>> = (0..200)
+        .map(|seed| tile(&mut Random::new(seed), 1 + seed as usize % 5))
+        .collect();
+    let others = [&seeds, real].concat();
+    let mut tally = Tally::default();
+    for seed in 0..tiles {
+        let random = &mut Random::new(seed);
+        let mut bytes = seeds[random.below(seeds.len())].clone();
+        for _ in 0..=random.below(3) {
+            mutate(&mut bytes, &others, random);
+        }
+        tally.check(&bytes, seed);
+    }
+    tally
+}
+
+fn crafted_tiles(tiles: u64) -> Tally {
+    let mut tally = Tally::default();
+    for seed in 0..tiles {
+        let bytes = crafted::tile(&mut Random::new(seed ^ (1 << 40)));
+        tally.check(&bytes, seed);
+    }
+    tally
+}
+
+/// Real tiles, each damaged so many times.
+fn damaged_tiles(damages: u64, real: &[Vec<u8>]) -> Tally {
+    let mut tally = Tally::default();
+    for (seed, tile) in (0..damages).flat_map(|seed| real.iter().map(move |tile| (seed, tile))) {
+        let mut bytes = tile.clone();
+        mutate(&mut bytes, real, &mut Random::new(seed ^ (1 << 41)));
+        tally.check(&bytes, seed);
+    }
+    tally
+}
+
+/// Tiles of images as the service has them, where there are any.
+fn real_tiles() -> Vec<Vec<u8>> {
+    let Some(folder) = common::shared_data("tiles/mly1_public/14") else {
+        return Vec::new();
+    };
+    let names = ["3252/6257.mvt", "8574/5736.mvt"];
+    names
+        .map(|name| fs::read(folder.join(name)).unwrap())
+        .into()
 }
 
 #[test]
@@ -100,37 +169,57 @@ fn many_tiny_things_are_refused_rather_than_multiplied() {
     assert!(peak <= 4 * bytes.len() + (1 << 20), "{peak}");
 }
 
-/// Decodes all layers of a tile and compares them with the reference.
-///
-/// Returns how many layers the reference accepts with at least one row.
-fn check(bytes: &[u8], columns: &mut Columns, seed: u64) -> u64 {
-    let (outcome, peak) = peak_heap(|| {
-        *columns = Columns::new();
-        decode_all(bytes, columns, |_, _, _| {})
-    });
-    assert!(
-        peak <= 4 * bytes.len() + (1 << 20),
-        "seed {seed}: {peak} bytes"
-    );
-    if let Err(error) = &outcome {
-        // An error is something that can be printed, in a word about this tile.
-        assert!(error.to_string().len() < 400 + bytes.len());
-    }
-    let mut accepted = 0;
-    let compared = decode_all(bytes, columns, |name, decoded, columns| {
-        // Where the reference refuses, it may be for layers and strings that nobody asked for.
-        if let Ok(slow) = reference::decode(bytes, name, &IMAGE, FRAME) {
-            let same = decoded.is_ok() && slow.as_ref() == Some(columns);
-            assert!(same, "seed {seed}: {name} differs: {decoded:?}");
-            accepted += u64::from(!columns.is_empty());
+/// What became of many tiles.
+#[derive(Default)]
+struct Tally {
+    tiles: u64,
+    /// Layers of at least one row that the reference accepts.
+    accepted: u64,
+    /// The most memory that a tile took, as a share of what it may take.
+    heap: f64,
+    /// How long the slowest tile took.
+    slowest: Duration,
+    columns: Columns,
+}
+
+impl Tally {
+    /// Decodes all layers of a tile and compares them with the reference.
+    fn check(&mut self, bytes: &[u8], seed: u64) {
+        let start = Instant::now();
+        let (outcome, peak) = peak_heap(|| {
+            self.columns = Columns::new();
+            decode_all(bytes, &mut self.columns, |_, _, _| {})
+        });
+        self.tiles += 1;
+        self.slowest = self.slowest.max(start.elapsed());
+        let allowed = 4 * bytes.len() + (1 << 20);
+        assert!(peak <= allowed, "seed {seed}: {peak} bytes");
+        self.heap = self.heap.max(peak as f64 / allowed as f64);
+        if let Err(error) = &outcome {
+            // An error is something that can be printed, in a word about this tile.
+            assert!(error.to_string().len() < 400 + bytes.len());
         }
-    });
-    assert_eq!(compared, outcome, "seed {seed}: the second time differs");
-    if compared.is_err() && Decoder::new().tile(bytes).is_err() {
-        let slow = reference::decode(bytes, "no such layer", &IMAGE, FRAME);
-        assert!(slow.is_err(), "seed {seed}: {compared:?}");
+        self.compare(bytes, &outcome, seed);
     }
-    accepted
+
+    fn compare(&mut self, bytes: &[u8], outcome: &Result<(), Error>, seed: u64) {
+        let Self {
+            accepted, columns, ..
+        } = self;
+        let compared = decode_all(bytes, columns, |name, decoded, columns| {
+            // Where the reference refuses, it may be for layers and strings that nobody asked for.
+            if let Ok(slow) = reference::decode(bytes, name, &IMAGE, FRAME) {
+                let same = decoded.is_ok() && slow.as_ref() == Some(columns);
+                assert!(same, "seed {seed}: {name} differs: {decoded:?}");
+                *accepted += u64::from(!columns.is_empty());
+            }
+        });
+        assert_eq!(compared, *outcome, "seed {seed}: the second time differs");
+        if compared.is_err() && Decoder::new().tile(bytes).is_err() {
+            let slow = reference::decode(bytes, "no such layer", &IMAGE, FRAME);
+            assert!(slow.is_err(), "seed {seed}: {compared:?}");
+        }
+    }
 }
 
 /// Decodes layer by layer; `visit` sees the outcome of each.
@@ -348,57 +437,5 @@ mod crafted {
         for last in (1..fields.len()).rev() {
             fields.swap(last, random.below(last + 1));
         }
-    }
-}
-
-/// Runs something and returns the most memory it held on this thread, beyond what was held before.
-fn peak_heap<T>(run: impl FnOnce() -> T) -> (T, usize) {
-    let before = HELD.get();
-    PEAK.set(before);
-    let result = run();
-    (result, (PEAK.get() - before).max(0) as usize)
-}
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-/// The system allocator, counting for each thread.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn count(change: isize) {
-    let held = HELD.get() + change;
-    HELD.set(held);
-    PEAK.set(PEAK.get().max(held));
-}
-
-#[expect(
-    unsafe_code,
-    reason = "an allocator is unsafe by nature; this one is for the test alone"
-)]
-// SAFETY: every call is handed on to the system allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // Old and new are held together while the content is copied.
-        count(new_size as isize);
-        count(-(layout.size() as isize));
-        // SAFETY: the caller keeps the contract of `realloc`.
-        unsafe { System.realloc(pointer, layout, new_size) }
     }
 }

@@ -107,7 +107,11 @@ impl Answer {
     pub(crate) fn gather<T: Copy + Default>(&self, column: &[T]) -> Vec<T> {
         match self {
             Self::Rows(rows) => rows.gather(column),
-            _ => self.rows().map(|row| column[row as usize]).collect(),
+            Self::Ranked(ranked) => {
+                let places = ranked.places.iter();
+                places.map(|&(row, _)| column[row as usize]).collect()
+            }
+            Self::Hits(hits) => hits.iter().map(|hit| column[hit.row as usize]).collect(),
         }
     }
 

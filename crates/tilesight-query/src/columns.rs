@@ -8,11 +8,13 @@ use std::slice;
 
 use bytemuck::NoUninit;
 use hashbrown::HashMap;
-use tilesight_tile::GridPoint;
+use tilesight_tile::{GridPoint, LonLat};
 
 use crate::answer::{Answer, Hit, RankedRows, RowSet, Run};
-use crate::images::{NONE, flag};
+use crate::images::{Group, Images, flag, joined_ms, kind_of};
 use crate::index::{RowAt, Sink};
+use crate::query::Kind;
+use crate::rows::Image;
 use crate::selection::Selection;
 use crate::storage::Column;
 
@@ -63,53 +65,56 @@ impl<'a> Selection<'a> {
         self.shared(&self.images.columns().compass_angle_deg)
     }
 
-    /// Longitudes, and latitudes, in degrees: the same numbers as those of
-    /// [`Image`](crate::Image).
-    pub fn lon_lat_columns(&self) -> (Vec<f64>, Vec<f64>) {
-        let mut latitudes = Latitudes::default();
-        let mut columns = (
-            Vec::with_capacity(self.len()),
-            Vec::with_capacity(self.len()),
-        );
-        self.positions().for_each(|point| {
-            columns.0.push(point.lon());
-            columns.1.push(latitudes.of(point));
-        });
-        columns
+    /// Fills a column with the longitudes in degrees: the same numbers as those of
+    /// [`Image`](crate::Image). It has as many places as there are images, as all that are filled.
+    pub fn fill_longitudes(&self, lons: &mut [f64]) {
+        let xs = self.shared(&self.images.columns().x);
+        let lon = |&x: &u32| GridPoint { x, y: 0 }.lon();
+        fill(lons, xs.iter().map(lon));
     }
 
-    /// The sequences of the images, each named once.
-    ///
-    /// # Returns
-    ///
-    /// For each image the place of its sequence in a list, and that list, in which sequences stand
-    /// in the order of their first images; nothing for images without a sequence.
-    pub fn sequence_column(&self) -> (Vec<Option<u32>>, Vec<&'a str>) {
+    /// Fills a column with the latitudes in degrees, the same numbers too; the parts of an answer
+    /// go faster when they are lent the latitudes of those before them.
+    pub fn fill_latitudes(&self, lats: &mut [f64], known: &mut Latitudes) {
+        let ys = self.shared(&self.images.columns().y);
+        fill(lats, ys.iter().map(|&y| known.of(y)));
+    }
+
+    /// Fills a column with the capture times in milliseconds since 1970, UTC; 0 where unknown.
+    pub fn fill_captured_at_ms(&self, times: &mut [i64]) {
+        let columns = self.images.columns();
+        let high = self.shared(&columns.captured_at_high);
+        let low = self.shared(&columns.captured_at_low);
+        let joined = |(&high, &low): (&u32, &u16)| joined_ms(high, low);
+        fill(times, high.iter().zip(&*low).map(joined));
+    }
+
+    /// Panorama or flat.
+    pub fn kind_column(&self) -> Vec<Option<Kind>> {
+        let flags = self.shared(&self.images.columns().flags);
+        flags.iter().map(|&flags| kind_of(flags)).collect()
+    }
+
+    /// What the images belong to, looked up once for those that belong to the same.
+    pub fn groups(&self) -> Groups<'a> {
+        let mut places = GroupPlaces::default();
+        let of_images = self.shared(&self.images.columns().group);
+        let of_images = of_images.iter().map(|&group| places.of(group)).collect();
+        Groups::new(self.images, of_images, &places.groups)
+    }
+
+    /// The images, of which nothing is read before it is asked for; for those who look at many and
+    /// want few.
+    pub fn unread(&self) -> impl Iterator<Item = Unread<'a>> + '_ {
         let images = self.images;
-        let (mut places, mut names) = (HashMap::new(), Vec::new());
-        let mut column = Vec::with_capacity(self.len());
-        let mut last = (NONE, None);
-        self.rows().for_each(|row| {
-            let sequence = images.group(row).sequence;
-            if sequence != last.0 {
-                // Neighbours often belong to one sequence.
-                let place = places.entry(sequence).or_insert_with(|| {
-                    names.push(images.sequence_ids.get(sequence)?);
-                    Some(names.len() as u32 - 1)
-                });
-                last = (sequence, *place);
-            }
-            column.push(last.1);
-        });
-        (column, names)
+        self.rows().map(move |row| Unread { images, row })
     }
 
     /// How many of the images have an id that their tile carries rounded.
     pub fn inexact_ids(&self) -> usize {
-        let flags = &self.images.columns().flags;
-        let is_inexact = |row: u32| flags[row as usize] & flag::INEXACT_ID != 0;
-        self.rows()
-            .fold(0, |count, row| count + usize::from(is_inexact(row)))
+        let flags = self.shared(&self.images.columns().flags);
+        let is_inexact = |flags: &&u8| **flags & flag::INEXACT_ID != 0;
+        flags.iter().filter(is_inexact).count()
     }
 
     fn shared<T: Copy + Default>(&self, column: &Column<T>) -> Shared<T> {
@@ -122,6 +127,13 @@ impl<'a> Selection<'a> {
             };
         }
         Shared::from(self.answer.gather(column))
+    }
+}
+
+fn fill<T>(column: &mut [T], values: impl ExactSizeIterator<Item = T>) {
+    assert_eq!(column.len(), values.len(), "a place for each image");
+    for (place, value) in column.iter_mut().zip(values) {
+        *place = value;
     }
 }
 
@@ -160,6 +172,106 @@ impl<T: NoUninit> AsRef<[u8]> for Shared<T> {
 impl<T: fmt::Debug> fmt::Debug for Shared<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// An image of which nothing is read before it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Unread<'a> {
+    images: &'a Images,
+    row: u32,
+}
+
+impl<'a> Unread<'a> {
+    /// The id.
+    pub fn id(self) -> i64 {
+        self.images.columns().id[self.row as usize]
+    }
+
+    /// Where it was taken.
+    pub fn position(self) -> LonLat {
+        self.images.columns().point(self.row as usize).to_lon_lat()
+    }
+
+    /// Panorama or flat.
+    pub fn kind(self) -> Option<Kind> {
+        self.images.columns().kind(self.row as usize)
+    }
+
+    /// Heading in degrees clockwise from north.
+    pub fn compass_angle_deg(self) -> Option<f64> {
+        self.images.columns().compass_angle_deg(self.row as usize)
+    }
+
+    /// All of it, but for what a question measured.
+    pub fn read(self) -> Image<'a> {
+        self.images.get(self.row)
+    }
+}
+
+/// What images belong to. Images of a group belong to the same sequence, organization and creator,
+/// so that these are looked up by group.
+#[derive(Debug, Clone)]
+pub struct Groups<'a> {
+    /// For each image the place of its group in the lists of groups.
+    pub of_images: Vec<u32>,
+    /// For each group the place of its sequence in [`sequence_ids`](Self::sequence_ids).
+    pub sequences: Vec<Option<u32>>,
+    /// For each group its organization.
+    pub organization_ids: Vec<Option<i64>>,
+    /// For each group its creator.
+    pub creator_ids: Vec<Option<i64>>,
+    /// The sequences, each once, in the order of their first images.
+    pub sequence_ids: Vec<&'a str>,
+}
+
+impl<'a> Groups<'a> {
+    fn new(images: &'a Images, of_images: Vec<u32>, groups: &[u32]) -> Self {
+        let group = |&number: &u32| images.groups.columns().get(number);
+        let mut sequence_ids = Vec::new();
+        // Groups are told apart where tiles contradict each other; their sequence is one.
+        let mut places = HashMap::new();
+        let sequence = |group: Group| {
+            let place = places.entry(group.sequence).or_insert_with(|| {
+                sequence_ids.push(images.sequence_ids.get(group.sequence)?);
+                Some(sequence_ids.len() as u32 - 1)
+            });
+            *place
+        };
+        let organization = |of: Group| images.organization_ids.get(of.organization);
+        let creator = |of: Group| images.creator_ids.get(of.creator);
+        Self {
+            of_images,
+            sequences: groups.iter().map(group).map(sequence).collect(),
+            organization_ids: groups.iter().map(group).map(organization).collect(),
+            creator_ids: groups.iter().map(group).map(creator).collect(),
+            sequence_ids,
+        }
+    }
+}
+
+/// Numbers groups in the order in which they are met.
+#[derive(Default)]
+struct GroupPlaces {
+    places: HashMap<u32, u32>,
+    groups: Vec<u32>,
+    /// The group that was asked for last, and its place: neighbours often belong to the same.
+    last: Option<(u32, u32)>,
+}
+
+impl GroupPlaces {
+    fn of(&mut self, group: u32) -> u32 {
+        if let Some((last, place)) = self.last
+            && last == group
+        {
+            return place;
+        }
+        let place = *self.places.entry(group).or_insert_with(|| {
+            self.groups.push(group);
+            self.groups.len() as u32 - 1
+        });
+        self.last = Some((group, place));
+        place
     }
 }
 
@@ -236,10 +348,11 @@ fn push(rows: &mut RowSet, run: &Run, room: u64) -> Option<Run> {
 
 /// Latitudes that were computed before: images that lie together share the rows of their tiles'
 /// pixels, and a latitude takes two transcendental functions.
-struct Latitudes(Vec<(u32, f64)>);
+#[derive(Debug, Clone)]
+pub struct Latitudes(Vec<(u32, f64)>);
 
-/// How many latitudes are remembered: one for each row of pixels of a tile.
-const LATITUDES: usize = 1 << 12;
+/// How many latitudes are remembered: one for each row of pixels of some neighbouring tiles.
+const LATITUDES: usize = 1 << 14;
 
 /// Grid units in a pixel of a tile of zoom 14.
 const PIXEL: u32 = 1 << 6;
@@ -251,10 +364,11 @@ impl Default for Latitudes {
 }
 
 impl Latitudes {
-    fn of(&mut self, point: GridPoint) -> f64 {
-        let slot = &mut self.0[(point.y / PIXEL) as usize % LATITUDES];
-        if slot.0 != point.y {
-            *slot = (point.y, point.lat());
+    #[inline]
+    fn of(&mut self, y: u32) -> f64 {
+        let slot = &mut self.0[(y / PIXEL) as usize % LATITUDES];
+        if slot.0 != y {
+            *slot = (y, GridPoint { x: 0, y }.lat());
         }
         slot.1
     }
@@ -263,12 +377,10 @@ impl Latitudes {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tilesight_tile::LonLat;
 
     use super::*;
     use crate::Dataset;
-    use crate::query::{Filter, ImageQuery, Kind, Place};
-    use crate::rows::Image;
+    use crate::query::{Filter, ImageQuery, Place};
 
     /// Images of which every third is a panorama, in places that repeat.
     fn sample(len: usize) -> Dataset {
@@ -277,7 +389,10 @@ mod tests {
             id_is_exact: i % 10 != 0,
             compass_angle_deg: (i % 5 != 0).then_some((i % 360) as f64),
             kind: (i % 3 == 0).then_some(Kind::Pano),
+            captured_at_ms: (i % 6 != 0).then_some(1_600_000_000_000 + i as i64),
             sequence_id: (i % 4 != 0).then(|| &*names[i / 10 % 7]),
+            organization_id: (i / 10 % 3 != 0).then_some((i / 10 % 3) as i64),
+            creator_id: (i % 7 != 0).then_some(-1),
             ..Image::at(
                 i as i64 + 1,
                 24.0 + (i % 43) as f64 / 300.0,
@@ -323,8 +438,11 @@ mod tests {
         assert_eq!(*found.id_column(), ids);
         let id_bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
         assert_eq!(AsRef::<[u8]>::as_ref(&found.id_column()), id_bytes);
-        let positions = (each(|image| image.lon), each(|image| image.lat));
-        assert_eq!(found.lon_lat_columns(), positions);
+        let mut degrees = vec![f64::NAN; images.len()];
+        found.fill_longitudes(&mut degrees);
+        assert_eq!(degrees, each(|image| image.lon));
+        found.fill_latitudes(&mut degrees, &mut Latitudes::default());
+        assert_eq!(degrees, each(|image| image.lat));
         let known = |angle: &f64| (!angle.is_nan()).then_some(*angle);
         let headings = found.compass_angle_deg_column();
         let headings: Vec<Option<f64>> = headings.iter().map(known).collect();
@@ -333,13 +451,61 @@ mod tests {
                 .into_iter()
                 .eq(images.iter().map(|image| image.compass_angle_deg))
         );
-        let (places, names) = found.sequence_column();
-        let named = places
-            .iter()
-            .map(|place| place.map(|place| names[place as usize]));
-        assert!(named.eq(images.iter().map(|image| image.sequence_id)));
+        let mut times = vec![-1; images.len()];
+        found.fill_captured_at_ms(&mut times);
+        let known = |ms: i64| (ms != 0).then_some(ms);
+        assert!(
+            times
+                .into_iter()
+                .map(known)
+                .eq(images.iter().map(|image| image.captured_at_ms))
+        );
+        assert!(
+            found
+                .kind_column()
+                .into_iter()
+                .eq(images.iter().map(|image| image.kind))
+        );
+        check_groups(&found.groups(), &images);
+        for (unread, image) in found.unread().zip(&images) {
+            let position = unread.position();
+            assert_eq!((position.lon(), position.lat()), (image.lon, image.lat));
+            assert_eq!((unread.id(), unread.kind()), (image.id, image.kind));
+            assert_eq!(unread.compass_angle_deg(), image.compass_angle_deg);
+            let read = Image {
+                distance_m: image.distance_m,
+                bearing_deg: image.bearing_deg,
+                offset_deg: image.offset_deg,
+                ..unread.read()
+            };
+            assert_eq!(read, *image);
+        }
         let inexact = images.iter().filter(|image| !image.id_is_exact).count();
         assert_eq!(found.inexact_ids(), inexact);
+    }
+
+    fn check_groups(groups: &Groups<'_>, images: &[Image<'_>]) {
+        let groups_of_images = groups.of_images.iter().map(|&group| group as usize);
+        let of_images = groups_of_images.map(|group| {
+            let sequence = groups.sequences[group].map(|at| groups.sequence_ids[at as usize]);
+            (
+                sequence,
+                groups.organization_ids[group],
+                groups.creator_ids[group],
+            )
+        });
+        assert!(
+            of_images.eq(images
+                .iter()
+                .map(|image| { (image.sequence_id, image.organization_id, image.creator_id,) }))
+        );
+        let mut named: Vec<&str> = Vec::new();
+        for sequence in images.iter().filter_map(|image| image.sequence_id) {
+            if !named.contains(&sequence) {
+                named.push(sequence);
+            }
+        }
+        assert_eq!(groups.sequence_ids, named);
     }
 
     proptest! {
@@ -366,8 +532,9 @@ mod tests {
             let mut latitudes = Latitudes::default();
             for y in ys {
                 // Some of them share a slot.
-                let point = GridPoint { x: 0, y: y % 100 * PIXEL + y / 100 * (PIXEL << 12) };
-                prop_assert_eq!(latitudes.of(point), point.to_lon_lat().lat());
+                let y = y % 100 * PIXEL + y / 100 * PIXEL * LATITUDES as u32;
+                let point = GridPoint { x: 0, y };
+                prop_assert_eq!(latitudes.of(y), point.to_lon_lat().lat());
             }
         }
     }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Unit};
 
 /// Milliseconds in a day.
@@ -133,20 +132,25 @@ fn date_of(day: i64) -> Option<Date> {
 
 fn from_time(text: &str) -> Option<Period> {
     // A timestamp first: a civil time would drop the offset without a word.
-    let timestamp = match text.parse::<Timestamp>() {
-        Ok(timestamp) => timestamp,
-        Err(_) => text
-            .parse::<DateTime>()
-            .ok()?
-            .to_zoned(TimeZone::UTC)
-            .ok()?
-            .timestamp(),
+    let first_ms = match text.parse::<Timestamp>() {
+        Ok(timestamp) => timestamp.as_millisecond(),
+        Err(_) => civil_ms(text)?,
     };
-    let first_ms = timestamp.as_millisecond();
     Some(Period {
         first_ms,
         last_ms: first_ms + precision_ms(text)? - 1,
     })
+}
+
+/// A time of the calendar in UTC, said or not: the last day of 9999 is no timestamp, for it may be
+/// over already elsewhere.
+fn civil_ms(text: &str) -> Option<i64> {
+    let unmarked = text.strip_suffix(['Z', 'z']);
+    let civil = unmarked.filter(|civil| civil.contains(':')).unwrap_or(text);
+    let time: DateTime = civil.parse().ok()?;
+    let minutes = i64::from(time.hour()) * 60 + i64::from(time.minute());
+    let of_minute = i64::from(time.second()) * 1000 + i64::from(time.millisecond());
+    Some(start_ms(time.date())? + minutes * 60_000 + of_minute)
 }
 
 /// How long the moment is that a text `YYYY-MM-DDTHH…` names: an hour, a minute, a second or a
@@ -282,6 +286,24 @@ mod tests {
         check(
             "2023-05-01T10:30:15.250Z",
             "2023-05-01T10:30:15.250Z/2023-05-01T10:30:15.250Z",
+        );
+    }
+
+    #[test]
+    fn every_moment_is_read_as_it_is_written() {
+        for ms in [
+            0,
+            -1,
+            1_682_935_815_250,
+            MAX_KNOWN_MS - 93_600_000,
+            MAX_KNOWN_MS,
+        ] {
+            let (first_ms, last_ms) = (ms, ms);
+            assert_eq!(rfc3339(ms).parse(), Ok(Period { first_ms, last_ms }));
+        }
+        check(
+            "9999-12-31T23:59Z",
+            "9999-12-31T23:59:00.000Z/9999-12-31T23:59:59.999Z",
         );
     }
 

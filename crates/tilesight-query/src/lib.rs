@@ -48,7 +48,7 @@ mod sequence;
 mod storage;
 mod tally;
 
-pub use columns::Shared;
+pub use columns::{Groups, Latitudes, Shared, Unread};
 pub use count::{GroupBy, GroupCount, GroupKey};
 pub use dataset::Dataset;
 pub use date::{ParsePeriodError, Period, rfc3339};

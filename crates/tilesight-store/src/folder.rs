@@ -1,6 +1,7 @@
 //! Folders of tiles, one file a tile.
 
 use std::fs::{self, DirEntry};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tilesight_tile::TileId;
@@ -39,7 +40,8 @@ impl Folder {
     ///
     /// [`Error::NoTiles`] when there is none at all, [`Error::Twice`] when two files are the same
     /// tile, [`Error::Address`] when a file is named like a tile that cannot exist,
-    /// [`Error::Io`] when a folder cannot be listed. A file that cannot be read is an error of
+    /// [`Error::Io`] when a folder cannot be listed, or when something is named like a tile that is
+    /// no file, as a named pipe. A file that cannot be read is an error of
     /// [`read`](TileStore::read), not of this.
     ///
     /// # Cost
@@ -108,17 +110,33 @@ impl TileStore for Folder {
     }
 }
 
-fn read_file(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
-    use std::io::{Error, Read};
+fn read_file(path: &Path, bytes: &mut Vec<u8>) -> io::Result<()> {
+    use io::Read;
     let metadata = fs::metadata(path)?;
     // Opening a named pipe would wait for its writer.
     if !metadata.is_file() {
-        return Err(Error::other("it is not a file"));
+        return Err(no_file());
     }
     bytes.clear();
     bytes.reserve(metadata.len() as usize);
     fs::File::open(path)?.read_to_end(bytes)?;
     Ok(())
+}
+
+fn no_file() -> io::Error {
+    io::Error::other("it is named like a tile, but is not a file (remove it)")
+}
+
+/// Refuses pipes, sockets and devices, also where a link leads to one. What a link that leads
+/// nowhere is meant to be, nobody knows before it is read.
+fn check_is_file(entry: &DirEntry) -> io::Result<()> {
+    let kind = entry.file_type()?;
+    let is_file = if kind.is_symlink() {
+        fs::metadata(entry.path()).map_or(true, |target| target.is_file())
+    } else {
+        kind.is_file()
+    };
+    is_file.then_some(()).ok_or_else(no_file)
 }
 
 /// The tileset of the tiles that lie in the folder itself.
@@ -145,10 +163,12 @@ fn list_tileset(
                 let Some((y, suffix)) = tile_file(&entry) else {
                     continue;
                 };
+                let path = entry.path();
                 let id = TileId::new(z, x, y).map_err(|source| Error::Address {
-                    place: entry.path().display().to_string(),
+                    place: path.display().to_string(),
                     source,
                 })?;
+                check_is_file(&entry).map_err(Error::io(&path))?;
                 found.push((
                     StoredTile { tileset, id },
                     TileFile {
@@ -329,5 +349,26 @@ mod tests {
         let error = store.read(1, &mut Vec::new()).unwrap_err();
         assert!(error.to_string().contains("3.mvt"), "{error}");
         assert!(!error.is_retryable());
+    }
+    #[cfg(unix)]
+    #[test]
+    fn what_is_named_like_a_tile_and_no_file_is_refused() {
+        use std::os::unix::fs::symlink;
+        use std::os::unix::net::UnixListener;
+        let dir = folder(&["14/1/2.mvt"]);
+        let socket = dir.path().join("14/1/3.mvt");
+        let _listener = UnixListener::bind(&socket).unwrap();
+        let refused = |name: &str| {
+            let message = Folder::open(dir.path(), TILESETS).unwrap_err().to_string();
+            assert!(
+                message.contains(name) && message.contains("not a file"),
+                "{message}"
+            );
+        };
+        refused("3.mvt");
+        fs::rename(&socket, dir.path().join("socket")).unwrap();
+        assert_eq!(Folder::open(dir.path(), TILESETS).unwrap().tiles().len(), 1);
+        symlink("../../socket", dir.path().join("14/1/4.mvt")).unwrap();
+        refused("4.mvt");
     }
 }

@@ -5,10 +5,12 @@
 //! of it cannot.
 
 mod circle;
+mod outline;
 
 use std::ops::RangeInclusive;
 
 use circle::Circle;
+use outline::Outline;
 
 use crate::bbox::{first_row_south_of, first_where};
 use crate::grid::{GRID_SIDE, lat_of_y, lon_of_x, x_of_lon, y_of_lat};
@@ -62,7 +64,8 @@ pub fn cover_bbox(z: u8, bbox: &Bbox, max_tiles: u64) -> Result<TileRows, CoverE
 /// # Errors
 ///
 /// [`CoverError::TooManyTiles`] when it takes more than `max_tiles`; with the exact number, or,
-/// if even the rows of one polygon are more than `max_tiles`, with [`estimate_region`]'s.
+/// if even the rows of one polygon are more than `max_tiles` or its edges touch a tile a million
+/// times before they have touched all, with [`estimate_region`]'s.
 ///
 /// # Panics
 ///
@@ -80,16 +83,17 @@ pub fn cover_bbox(z: u8, bbox: &Bbox, max_tiles: u64) -> Result<TileRows, CoverE
 /// ```
 pub fn cover_region(z: u8, region: &Region, max_tiles: u64) -> Result<TileRows, CoverError> {
     let zoom = Zoom::new(z);
-    let mut spans = Vec::new();
+    let mut outline = Outline::new();
     for polygon in region.polygons() {
         // A row the polygon reaches has a tile in all but contrived shapes, so this bounds the work
         // without refusing what would fit.
-        if zoom.rows_of(polygon).count() as u64 > max_tiles {
+        let is_too_many = zoom.rows_of(polygon).count() as u64 > max_tiles
+            || !cover_polygon(zoom, polygon, max_tiles, &mut outline);
+        if is_too_many {
             return Err(zoom.too_many(estimate_region(z, region), max_tiles));
         }
-        cover_polygon(zoom, polygon, &mut spans);
     }
-    let cover = TileRows::from_spans(z, spans);
+    let cover = TileRows::from_spans(z, outline.into_spans());
     match cover.count() {
         tiles if tiles > max_tiles => Err(zoom.too_many(tiles, max_tiles)),
         _ => Ok(cover),
@@ -278,47 +282,33 @@ impl Zoom {
 #[expect(clippy::reversed_empty_ranges, reason = "it is meant to be empty")]
 const NO_ROWS: RangeInclusive<u32> = 1..=0;
 
-/// Adds the spans of tiles that one polygon touches.
-fn cover_polygon(zoom: Zoom, polygon: &Polygon, spans: &mut Vec<Span>) {
-    // Row, and the column from which on tiles that no edge touches lie east of one more edge.
-    let mut flips = Vec::new();
+/// Adds what one polygon touches to an outline and fills it, unless that is found to be more than
+/// `max_tiles`: then it tells so, and has not looked at all edges.
+fn cover_polygon(zoom: Zoom, polygon: &Polygon, max_tiles: u64, outline: &mut Outline) -> bool {
     for ring in polygon.rings() {
         for turn in ring.turns() {
             for edge in ring.edges() {
-                cover_edge(zoom, edge, turn, spans, &mut flips);
+                cover_edge(zoom, edge, turn, outline);
+                if outline.has_more_than(max_tiles) {
+                    return false;
+                }
             }
         }
     }
-    flips.sort_unstable();
-    // Rings are closed, so that each row is crossed an even number of times.
-    for pair in flips.chunks_exact(2) {
-        let ((y, first_x), (_, beyond_x)) = (pair[0], pair[1]);
-        if first_x < beyond_x {
-            spans.push(Span {
-                y,
-                first_x,
-                last_x: beyond_x - 1,
-            });
-        }
-    }
+    outline.fill();
+    true
 }
 
 /// Adds the spans of tiles that an edge touches, and where it crosses the northernmost grid row
 /// of a row of tiles.
-fn cover_edge(
-    zoom: Zoom,
-    edge: Edge,
-    turn: f64,
-    spans: &mut Vec<Span>,
-    flips: &mut Vec<(u32, u32)>,
-) {
+fn cover_edge(zoom: Zoom, edge: Edge, turn: f64, outline: &mut Outline) {
     let [a, b] = edge;
     for y in zoom.rows_within(a[1].min(b[1]), a[1].max(b[1])) {
         let [south, north] = zoom.lats(y);
         let (west, east) = columns_between(edge, turn, south, north);
         let touched = touched_tiles(zoom, edge, turn, y, (west, east));
         if let Some((first_x, last_x)) = touched {
-            spans.push(Span { y, first_x, last_x });
+            outline.touch(Span { y, first_x, last_x });
         }
         if (a[1] > north) != (b[1] > north) {
             let next = match touched {
@@ -326,7 +316,7 @@ fn cover_edge(
                 // In the gap between two tiles, or off the grid.
                 None => (west.midpoint(east) / zoom.side as f64).ceil() as u32,
             };
-            flips.push((y, next.min(zoom.width)));
+            outline.flip(y, next.min(zoom.width));
         }
     }
 }

@@ -20,6 +20,12 @@ pub enum Error {
         /// The north edge as given, in degrees.
         north: f64,
     },
+    /// A text that is no box.
+    #[error("{0:?} is not a box: west,south,east,north in degrees, as 24.92,60.16,24.95,60.18")]
+    BboxText(String),
+    /// A text that is no position.
+    #[error("{0:?} is not a position: longitude,latitude in degrees, as 24.9384,60.1699")]
+    LonLatText(String),
     /// A zoom, column or row that no tile has.
     #[error("{z}/{x}/{y} is not a tile: z is at most {max}, x and y are less than 2^z (14/9326/4742)", max = crate::TileId::MAX_ZOOM)]
     TileId {

@@ -38,6 +38,7 @@ mod region;
 mod test_shapes;
 mod tile_id;
 mod tile_rows;
+mod typed;
 
 pub use bbox::{Bbox, GridBox};
 pub use cover::{CoverError, cover_bbox, cover_circle, cover_region, estimate_region};

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use box_tree::{BoxTree, union};
 use chain::Chain;
 pub use local::LocalRegion;
+pub(crate) use local::cancel_pairs;
 use local::{Depth, LocalPolygon};
 use segments::EdgeBands;
 

@@ -203,14 +203,7 @@ impl TileRows {
 
     /// Sorts intervals and joins those that touch.
     pub(crate) fn from_spans(z: u8, mut spans: Vec<Span>) -> Self {
-        spans.sort_unstable();
-        spans.dedup_by(|next, kept| {
-            let joins = kept.y == next.y && next.first_x as u64 <= kept.last_x as u64 + 1;
-            if joins {
-                kept.last_x = kept.last_x.max(next.last_x);
-            }
-            joins
-        });
+        Span::merge(&mut spans);
         Self { z, spans }
     }
 
@@ -225,7 +218,19 @@ impl TileRows {
 }
 
 impl Span {
-    fn len(&self) -> u64 {
+    /// Orders spans and joins those that touch.
+    pub(crate) fn merge(spans: &mut Vec<Self>) {
+        spans.sort_unstable();
+        spans.dedup_by(|next, kept| {
+            let joins = kept.y == next.y && next.first_x as u64 <= kept.last_x as u64 + 1;
+            if joins {
+                kept.last_x = kept.last_x.max(next.last_x);
+            }
+            joins
+        });
+    }
+
+    pub(crate) fn len(&self) -> u64 {
         (self.last_x - self.first_x) as u64 + 1
     }
 

@@ -20,8 +20,8 @@ use tilesight::shapes::{Feature, Geometry, Position, Shape};
 use tilesight::sight::{Occluders, SightQuery};
 use tilesight::{Dataset, ImageQuery, LonLat, SequenceQuery};
 
-const DOORS: usize = 1_000_000;
-const HOUSES: usize = 200_000;
+const DOORS: usize = 100_000;
+const HOUSES: usize = 100_000;
 const ROADS: usize = 100_000;
 
 /// Metres in a degree of latitude.

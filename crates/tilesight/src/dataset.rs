@@ -113,7 +113,7 @@ impl Dataset {
     }
 
     /// Reads and indexes what a store that is open lists.
-    #[cfg(feature = "fetch")]
+    #[cfg(any(feature = "fetch", feature = "parquet"))]
     pub(crate) fn of_store(store: Box<dyn tilesight_store::TileStore>) -> Result<Self, Error> {
         let (data, source) = source::read_store(store)?;
         Ok(Self { data, source })

@@ -25,6 +25,14 @@ pub enum Error {
         #[source]
         error: std::io::Error,
     },
+    /// A file of images could not be read, or is none that was written here.
+    #[error("cannot read images from {}: {problem}", path.display())]
+    Images {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// The question was not answered: [`NotHeld`](tilesight_query::Error::NotHeld) for one.
     #[error(transparent)]
     Query(#[from] tilesight_query::Error),
@@ -70,6 +78,7 @@ impl Error {
             Self::Open(_)
             | Self::WriteDataset(_)
             | Self::Write { .. }
+            | Self::Images { .. }
             | Self::Position(_)
             | Self::Region(_)
             | Self::Date(_)

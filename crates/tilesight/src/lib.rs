@@ -41,6 +41,8 @@ mod error;
 #[cfg(feature = "fetch")]
 mod fetching;
 pub mod formats;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod holding;
 pub mod import;
 mod info;
@@ -51,6 +53,8 @@ pub mod roads;
 pub mod shapes;
 pub mod sight;
 mod source;
+#[cfg(any(feature = "fetch", feature = "parquet"))]
+mod whole;
 
 pub use build::{BuildOptions, Built, build};
 pub use dataset::{Dataset, is_dataset_file};

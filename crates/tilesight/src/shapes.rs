@@ -7,7 +7,7 @@ mod error;
 mod geojson;
 #[cfg(feature = "parquet")]
 mod geoparquet;
-mod wkb;
+pub(crate) mod wkb;
 
 use std::fs::File;
 use std::io::Read;
@@ -272,7 +272,8 @@ impl Feature {
     ///
     /// A feature is called as its property or column `id_field` says, a text or an integer; where
     /// that is none, by its GeoJSON `id`, and where there is none of that either, by its number in
-    /// the file, counted from 0. Other properties are passed over.
+    /// the file, counted from 0. Other properties are passed over. A GeoJSON `GeometryCollection` is
+    /// its lines, or its points where it has nothing else, or its polygons where it has only these.
     ///
     /// # Units
     ///

@@ -23,9 +23,11 @@
 mod occluders;
 mod view;
 
+use std::cmp::Ordering;
+
 use rayon::prelude::*;
 use tilesight_query::{
-    Error as QueryError, Filter, Image, ImageQuery, NotHeld, Place, schema::DATA_ZOOM,
+    Error as QueryError, Filter, Image, ImageQuery, NotHeld, Place, Unread, schema::DATA_ZOOM,
 };
 use tilesight_tile::{
     GridPoint, LonLat, TileRows, cover_bbox, cover_circle, haversine_m, initial_bearing_deg,
@@ -278,10 +280,38 @@ struct Chunk<'a> {
     is_partial: bool,
 }
 
-/// An image that may be hidden, and the point that it sees.
-struct Candidate<'a> {
-    image: Image<'a>,
+/// An image that looks at a line or a polygon, and the point that it sees.
+struct Glimpse<'a> {
+    image: Unread<'a>,
+    from: LonLat,
     seen: LonLat,
+    distance_m: f64,
+    bearing_deg: Option<f64>,
+    offset_deg: Option<f64>,
+}
+
+impl<'a> Glimpse<'a> {
+    fn image(&self) -> Image<'a> {
+        Image {
+            distance_m: Some(self.distance_m),
+            bearing_deg: self.bearing_deg,
+            offset_deg: self.offset_deg,
+            ..self.image.read()
+        }
+    }
+}
+
+/// What may stand between images and a target.
+struct Obstacles<'q> {
+    occluders: Option<&'q Occluders>,
+    of_target: Vec<u32>,
+}
+
+impl Obstacles<'_> {
+    fn let_see(&self, from: LonLat, to: LonLat) -> bool {
+        let blocks = |occluders: &Occluders| occluders.block(from, to, &self.of_target);
+        !self.occluders.is_some_and(blocks)
+    }
 }
 
 impl<'a> Join<'a, '_> {
@@ -292,46 +322,39 @@ impl<'a> Join<'a, '_> {
             ..ImageQuery::default()
         };
         let mut chunk = Chunk::default();
-        let mut candidates = Vec::new();
+        let mut images = Vec::new();
         for &target in targets {
             let shape = &self.targets[target as usize].shape;
-            let is_partial = self.ask(shape, &mut question, &mut candidates)?;
-            chunk.is_partial |= is_partial;
-            let images = self.visible(shape, candidates.drain(..));
-            chunk
-                .rows
-                .extend(images.map(|image| Sighting { target, image }));
+            chunk.is_partial |= self.ask(shape, &mut question, &mut images)?;
+            let rows = images.drain(..).map(|image| Sighting { target, image });
+            chunk.rows.extend(rows);
         }
         Ok(chunk)
     }
 
-    /// Finds the images that look at a target, in order, whatever stands in between; tells whether
-    /// some may be missing.
+    /// Finds the images that look at a target and from which nothing hides it, the first of them
+    /// in order; tells whether some may be missing.
     fn ask(
         &self,
         target: &Shape,
         question: &mut ImageQuery,
-        candidates: &mut Vec<Candidate<'a>>,
+        images: &mut Vec<Image<'a>>,
     ) -> Result<bool, QueryError> {
-        let is_partial = match target.single_point() {
-            Some(point) => self.ask_about_point(point, question, candidates)?,
-            None => self.ask_about_shape(target, question, candidates)?,
-        };
-        if self.query.order == SightOrder::Central {
-            let offset = |image: &Image<'_>| image.offset_deg.unwrap_or(f64::INFINITY);
-            // Nearest first already, which stays where offsets are the same.
-            candidates.sort_by(|a, b| offset(&a.image).total_cmp(&offset(&b.image)));
+        match target.single_point() {
+            Some(point) => self.ask_about_point(target, point, question, images),
+            None => self.ask_about_shape(target, question, images),
         }
-        Ok(is_partial)
     }
 
     fn ask_about_point(
         &self,
+        target: &Shape,
         point: LonLat,
         question: &mut ImageQuery,
-        candidates: &mut Vec<Candidate<'a>>,
+        images: &mut Vec<Image<'a>>,
     ) -> Result<bool, QueryError> {
-        let needs_all = self.query.order == SightOrder::Central || self.query.occluders.is_some();
+        let is_central = self.query.order == SightOrder::Central;
+        let needs_all = is_central || self.query.occluders.is_some();
         question.place = Place::LookingAt {
             target: point,
             radius_m: self.query.radius_m,
@@ -339,8 +362,19 @@ impl<'a> Join<'a, '_> {
         };
         question.limit = self.query.per_target.filter(|_| !needs_all);
         let found = self.data.images(question)?;
-        let images = found.iter();
-        candidates.extend(images.map(|image| Candidate { image, seen: point }));
+        let obstacles = self.obstacles(target);
+        let is_visible = |image: &Image<'_>| {
+            let from = LonLat::new(image.lon, image.lat);
+            from.is_ok_and(|from| obstacles.let_see(from, point))
+        };
+        let at_most = self.query.per_target.unwrap_or(usize::MAX);
+        if is_central {
+            let mut all: Vec<Image<'a>> = found.iter().collect();
+            all.sort_by(|a, b| by_offset(a.offset_deg, b.offset_deg));
+            images.extend(all.into_iter().filter(is_visible).take(at_most));
+        } else {
+            images.extend(found.iter().filter(is_visible).take(at_most));
+        }
         Ok(found.missing().is_some())
     }
 
@@ -348,7 +382,7 @@ impl<'a> Join<'a, '_> {
         &self,
         target: &Shape,
         question: &mut ImageQuery,
-        candidates: &mut Vec<Candidate<'a>>,
+        images: &mut Vec<Image<'a>>,
     ) -> Result<bool, QueryError> {
         let Some(bbox) = box_around(target.bounds(), self.query.radius_m) else {
             return Ok(false);
@@ -356,68 +390,68 @@ impl<'a> Join<'a, '_> {
         question.place = Place::Bbox(bbox);
         question.limit = None;
         let found = self.data.images(question)?;
-        candidates.extend(found.iter().filter_map(|image| self.look(image, target)));
-        candidates.sort_by(|a, b| {
-            let distances = a.image.distance_m.unwrap_or(0.0);
-            let order = distances.total_cmp(&b.image.distance_m.unwrap_or(0.0));
-            order.then(a.image.id.cmp(&b.image.id))
+        let looking = found.unread().filter_map(|image| self.look(image, target));
+        let mut glimpses: Vec<Glimpse<'a>> = looking.collect();
+        glimpses.sort_by(|a, b| {
+            let order = a.distance_m.total_cmp(&b.distance_m);
+            order.then_with(|| a.image.id().cmp(&b.image.id()))
         });
+        if self.query.order == SightOrder::Central {
+            glimpses.sort_by(|a, b| by_offset(a.offset_deg, b.offset_deg));
+        }
+        let obstacles = self.obstacles(target);
+        let visible = glimpses
+            .iter()
+            .filter(|glimpse| obstacles.let_see(glimpse.from, glimpse.seen));
+        let at_most = self.query.per_target.unwrap_or(usize::MAX);
+        images.extend(visible.take(at_most).map(Glimpse::image));
         Ok(found.missing().is_some())
     }
 
     /// Measures from an image to the nearest point of a shape that it looks at.
-    fn look(&self, image: Image<'a>, target: &Shape) -> Option<Candidate<'a>> {
-        let at = LonLat::new(image.lon, image.lat).ok()?;
-        let plane = Plane::around(at);
-        let view = View::of(&image, self.query.fov_deg);
+    fn look(&self, image: Unread<'a>, target: &Shape) -> Option<Glimpse<'a>> {
+        let from = image.position();
+        let plane = Plane::around(from);
+        let view = View::of(image.kind(), image.compass_angle_deg(), self.query.fov_deg);
         let radius_m = self.query.radius_m;
         let seen = match sight_of(target, plane, view.as_ref(), radius_m * PLANE_SLACK)? {
             Sight::On => {
-                let distance_m = Some(0.0);
-                let image = Image {
-                    distance_m,
-                    ..image
-                };
-                return Some(Candidate { image, seen: at });
+                return Some(Glimpse {
+                    image,
+                    from,
+                    seen: from,
+                    distance_m: 0.0,
+                    bearing_deg: None,
+                    offset_deg: None,
+                });
             }
             Sight::At(point) => plane.position(point),
         };
-        let distance_m = haversine_m(at, seen);
-        let bearing_deg = initial_bearing_deg(at, seen);
+        let distance_m = haversine_m(from, seen);
+        let bearing_deg = initial_bearing_deg(from, seen);
         // At the edge of the view the plane may be off by a hair.
         let widest = match view {
             Some(View::Around) => 180.0,
             _ => self.query.fov_deg / 2.0,
         };
         let offset = |heading| offset_deg(heading, bearing_deg).min(widest);
-        let image = Image {
-            distance_m: Some(distance_m),
+        let glimpse = Glimpse {
+            image,
+            from,
+            seen,
+            distance_m,
             bearing_deg: Some(bearing_deg),
-            offset_deg: image.compass_angle_deg.map(offset),
-            ..image
+            offset_deg: image.compass_angle_deg().map(offset),
         };
-        (distance_m <= radius_m).then_some(Candidate { image, seen })
+        (distance_m <= radius_m).then_some(glimpse)
     }
 
-    /// The first images of a target from which nothing hides it.
-    fn visible<'c>(
-        &'c self,
-        target: &Shape,
-        candidates: impl Iterator<Item = Candidate<'a>> + 'c,
-    ) -> impl Iterator<Item = Image<'a>> + 'c {
+    fn obstacles(&self, target: &Shape) -> Obstacles<'_> {
         let occluders = self.query.occluders;
-        let of_target = occluders.map_or(Vec::new(), |occluders| occluders.of_target(target));
-        let is_visible = move |candidate: &Candidate<'_>| {
-            let Candidate { image, seen } = candidate;
-            occluders.is_none_or(|occluders| {
-                let from = LonLat::new(image.lon, image.lat);
-                from.is_ok_and(|from| !occluders.block(from, *seen, &of_target))
-            })
-        };
-        let visible = candidates
-            .filter(is_visible)
-            .map(|candidate| candidate.image);
-        visible.take(self.query.per_target.unwrap_or(usize::MAX))
+        Obstacles {
+            occluders,
+            of_target: occluders.map_or(Vec::new(), |occluders| occluders.of_target(target)),
+        }
     }
 
     /// The tiles that a target needs.
@@ -431,6 +465,12 @@ impl<'a> Join<'a, '_> {
         };
         cover.ok()
     }
+}
+
+/// The most central first; equals stay in their order.
+fn by_offset(a: Option<f64>, b: Option<f64>) -> Ordering {
+    let known = |offset: Option<f64>| offset.unwrap_or(f64::INFINITY);
+    known(a).total_cmp(&known(b))
 }
 
 /// How far two directions lie apart, 0 to 180 degrees.

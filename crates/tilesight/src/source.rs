@@ -18,7 +18,7 @@ use crate::import::{ImportedSequence, Imports};
 pub(crate) const RECORDED: &str = "mly1_public";
 
 /// Positions of the same images from reconstruction.
-const COMPUTED: &str = "mly1_computed_public";
+pub(crate) const COMPUTED: &str = "mly1_computed_public";
 
 /// What subfolders of a source may be called.
 pub(crate) const TILESET_NAMES: [&str; 4] = [
@@ -113,7 +113,7 @@ pub(crate) fn read(
 }
 
 /// Reads and indexes what a store that is open lists, in memory.
-#[cfg(feature = "fetch")]
+#[cfg(any(feature = "fetch", feature = "parquet"))]
 pub(crate) fn read_store(store: Box<dyn TileStore>) -> Result<(Dataset, Source), Error> {
     read_stores(&[store], Builder::in_memory(), MAX_TILES_A_PART, &|_| ())
 }
@@ -176,7 +176,7 @@ fn holdings_of(
 }
 
 /// The images' second positions, where the first ones are there too.
-fn ignored_tileset(stores: &[Box<dyn TileStore>]) -> Option<&'static str> {
+pub(crate) fn ignored_tileset(stores: &[Box<dyn TileStore>]) -> Option<&'static str> {
     let mut tiles = stores.iter().flat_map(|store| store.tiles());
     tiles
         .any(|tile| tile.tileset == Some(RECORDED))
@@ -184,7 +184,7 @@ fn ignored_tileset(stores: &[Box<dyn TileStore>]) -> Option<&'static str> {
 }
 
 /// The tiles of a store but for those of a tileset.
-fn tiles_to_read(tiles: &[StoredTile], ignored: Option<&'static str>) -> Vec<usize> {
+pub(crate) fn tiles_to_read(tiles: &[StoredTile], ignored: Option<&'static str>) -> Vec<usize> {
     let is_read = |index: &usize| ignored.is_none() || tiles[*index].tileset != ignored;
     (0..tiles.len()).filter(is_read).collect()
 }

@@ -6,40 +6,22 @@
     reason = "a test ends where the unexpected begins"
 )]
 
+mod common;
+
+use common::{Ground, TOWN};
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 use tilesight::roads::{AGES_YEARS, RoadCoverage, RoadQuery};
 use tilesight::shapes::{Feature, Geometry, Position, Shape};
 use tilesight::{Dataset, Filter, Image, Kind, LonLat};
-use tilesight_tile::{EARTH_RADIUS_M, haversine_m};
-
-/// Metres in a degree of latitude.
-const DEGREE_M: f64 = EARTH_RADIUS_M * std::f64::consts::PI / 180.0;
+use tilesight_tile::haversine_m;
 
 /// 1 July 2024, and a year, in milliseconds.
 const JULY_2024: i64 = 1_719_792_000_000;
 const YEAR_MS: i64 = 31_556_952_000;
 
-/// Somewhere that roads are drawn, in metres to the east and north of it.
-#[derive(Debug, Clone, Copy)]
-struct Ground {
-    lon: f64,
-    lat: f64,
-}
-
-const TOWN: Ground = Ground {
-    lon: 24.94,
-    lat: 60.17,
-};
-
 impl Ground {
-    fn position(self, [east, north]: Position) -> Position {
-        let scale = DEGREE_M * self.lat.to_radians().cos();
-        let lon = (self.lon + east / scale + 180.0).rem_euclid(360.0) - 180.0;
-        [lon, self.lat + north / DEGREE_M]
-    }
-
     fn road(self, line: &[Position]) -> Feature {
         let line = line.iter().map(|&metres| self.position(metres)).collect();
         Feature {

@@ -6,36 +6,17 @@
     reason = "a test ends where the unexpected begins"
 )]
 
+mod common;
+
+use common::{Ground, TOWN};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tilesight::shapes::{Feature, Geometry, Position, Shape};
 use tilesight::sight::{Occluders, SightOrder, SightQuery, Sightings};
 use tilesight::{Dataset, GridPoint, Image, Kind, LonLat, Place};
-use tilesight_tile::{EARTH_RADIUS_M, haversine_m, initial_bearing_deg};
-
-/// Metres in a degree of latitude.
-const DEGREE_M: f64 = EARTH_RADIUS_M * std::f64::consts::PI / 180.0;
-
-/// Somewhere that scenes are drawn, in metres to the east and north of it.
-#[derive(Debug, Clone, Copy)]
-struct Ground {
-    lon: f64,
-    lat: f64,
-}
-
-const TOWN: Ground = Ground {
-    lon: 24.94,
-    lat: 60.17,
-};
+use tilesight_tile::{haversine_m, initial_bearing_deg};
 
 impl Ground {
-    fn position(self, [east, north]: Position) -> Position {
-        let scale = DEGREE_M * self.lat.to_radians().cos();
-        let lon = self.lon + east / scale;
-        let lon = (lon + 180.0).rem_euclid(360.0) - 180.0;
-        [lon, self.lat + north / DEGREE_M]
-    }
-
     fn at(self, metres: Position) -> LonLat {
         let [lon, lat] = self.position(metres);
         LonLat::new(lon, lat).unwrap()

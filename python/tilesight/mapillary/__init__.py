@@ -16,7 +16,8 @@ and kept: later questions about the same place are answered without the service.
 The environment says how, when the first function is called: ``MAPILLARY_ACCESS_TOKEN`` has the
 token, unless :func:`~interface.set_access_token` does, ``TILESIGHT_STORE`` the file that keeps tiles
 (``tilesight/interface.mbtiles`` in the user's folder for caches where nothing is said; ``off`` for
-none that lasts), ``TILESIGHT_TILE_URL`` and ``TILESIGHT_GRAPH_URL`` other origins than the service's.
+none that lasts), ``TILESIGHT_TILE_URL`` and ``TILESIGHT_GRAPH_URL`` other origins than the service's,
+``TILESIGHT_RATE`` how many tiles are asked for in a second at most (``off`` for no limit).
 """
 
 from . import interface, models

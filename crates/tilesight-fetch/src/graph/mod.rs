@@ -13,6 +13,8 @@ mod scalar;
 mod answer;
 mod error;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 
 pub use client::{Graph, ORIGIN};
 pub use detection::{Detection, Ring, decode_rings};

@@ -12,7 +12,7 @@ use std::ops::Range;
 use tilesight_tile::{GridBox, GridPoint};
 
 use super::rank::{RowAt, rank_within};
-use super::search::{Match, RowFilter, bits, mask_of_points};
+use super::search::{Match, RowFilter, bits, mask_of_all, packed};
 use super::target::{MAX_SERIES_UNITS, Target};
 use super::tree::{PackedTree, Summary};
 use super::{FANOUT, LEAF_ROWS};
@@ -175,37 +175,26 @@ trait Nearest<S> {
     fn take(&mut self, entry: usize) -> Result<(), Error>;
 }
 
-/// Below this level a tree is searched depth first.
-const DEPTH_FIRST: usize = 1;
-
 /// Goes down a tree, nearest first on the plane.
 ///
-/// The nearest of all open nodes comes next, down to nodes of a thousand rows: boxes that high
-/// up may hold the target and nothing near it, where cells meet for one. Below them depth comes first: the first leaf
-/// lowers the cutoff so far that hardly more is opened, and there is no heap to keep.
+/// The nearest of all open nodes comes next, and from there the way leads straight to the nearest
+/// row block below it: the first one lowers the cutoff so far that hardly more is opened. Boxes
+/// high up may hold the target and nothing near it, where cells meet for one, so the rest is not
+/// searched depth first.
 fn descend<S: Summary>(
     tree: &PackedTree<S>,
     target: &Target,
     nearest: &mut impl Nearest<S>,
 ) -> Result<(), Error> {
-    let top = tree.height() - 1;
-    if top < DEPTH_FIRST {
-        return descend_into(tree, target, top, 0, nearest);
-    }
     let mut open = BinaryHeap::with_capacity(4 * FANOUT);
-    push_group(tree, target, top, 0, nearest.cutoff(), &mut open)?;
+    dive(tree, target, (tree.height() - 1, 0), nearest, &mut open)?;
     while let Some(Reverse((distance, level, node))) = open.pop() {
         if f64::from_bits(distance) > nearest.cutoff() {
             break;
         }
         let (level, node) = (level as usize, node as usize);
-        if !nearest.may_hold(&tree.bounds(level, node), tree.summary(level, node)) {
-            continue;
-        }
-        if level > DEPTH_FIRST {
-            push_group(tree, target, level - 1, node, nearest.cutoff(), &mut open)?;
-        } else {
-            descend_into(tree, target, level - 1, node, nearest)?;
+        if nearest.may_hold(&tree.bounds(level, node), tree.summary(level, node)) {
+            enter(tree, target, (level, node), nearest, &mut open)?;
         }
     }
     Ok(())
@@ -214,57 +203,56 @@ fn descend<S: Summary>(
 /// Nodes by their squared planar distances, as bits, which order as the floats do; nearest first.
 type Open = BinaryHeap<Reverse<(u64, u32, u32)>>;
 
-fn push_group<S: Summary>(
+/// Takes a node if it is an entry, else goes down to the nearest one below it.
+fn enter<S: Summary>(
     tree: &PackedTree<S>,
     target: &Target,
-    level: usize,
-    group: usize,
-    cutoff: f64,
+    (level, node): (usize, usize),
+    nearest: &mut impl Nearest<S>,
     open: &mut Open,
 ) -> Result<(), Error> {
-    let distances = target.planar_squared_to_each(&tree.group(level, group)?);
-    for (i, distance) in distances[..tree.nodes_in_group(level, group)]
-        .iter()
-        .enumerate()
-    {
-        if *distance <= cutoff {
-            let node = (group * FANOUT + i) as u32;
-            open.push(Reverse((distance.to_bits(), level as u32, node)));
+    if level == 0 {
+        nearest.take(node)
+    } else {
+        dive(tree, target, (level - 1, node), nearest, open)
+    }
+}
+
+/// Enters the nearest node of a group, and opens the others that are near enough afterwards.
+fn dive<S: Summary>(
+    tree: &PackedTree<S>,
+    target: &Target,
+    (level, group): (usize, usize),
+    nearest: &mut impl Nearest<S>,
+    open: &mut Open,
+) -> Result<(), Error> {
+    let boxes = tree.group(level, group)?;
+    let mut distances = target.planar_squared_to_each(&boxes);
+    // The boxes that fill up a group are inside out.
+    distances[tree.nodes_in_group(level, group)..].fill(DONE);
+    loop {
+        let (i, distance) = least(&distances);
+        if distance == DONE || distance > nearest.cutoff() {
+            return Ok(());
         }
+        distances[i] = DONE;
+        let node = group * FANOUT + i;
+        if nearest.may_hold(&boxes.get(i), tree.summary(level, node)) {
+            enter(tree, target, (level, node), nearest, open)?;
+            break;
+        }
+    }
+    let cutoff = nearest.cutoff();
+    let near = packed::<FANOUT>(|i| (distances[i] <= cutoff) & (distances[i] < DONE));
+    for i in bits(near) {
+        let node = (group * FANOUT + i) as u32;
+        open.push(Reverse((distances[i].to_bits(), level as u32, node)));
     }
     Ok(())
 }
 
-fn descend_into<S: Summary>(
-    tree: &PackedTree<S>,
-    target: &Target,
-    level: usize,
-    group: usize,
-    nearest: &mut impl Nearest<S>,
-) -> Result<(), Error> {
-    let boxes = tree.group(level, group)?;
-    let mut distances = target.planar_squared_to_each(&boxes);
-    let nodes = tree.nodes_in_group(level, group);
-    // The boxes that fill up a group are inside out.
-    distances[nodes..].fill(f64::INFINITY);
-    for _ in 0..nodes {
-        let (i, distance) = least(&distances);
-        if distance > nearest.cutoff() {
-            return Ok(());
-        }
-        distances[i] = f64::INFINITY;
-        let node = group * FANOUT + i;
-        if !nearest.may_hold(&boxes.get(i), tree.summary(level, node)) {
-            continue;
-        }
-        if level > 0 {
-            descend_into(tree, target, level - 1, node, nearest)?;
-        } else {
-            nearest.take(node)?;
-        }
-    }
-    Ok(())
-}
+/// In place of the distance of a node that needs no look any more: all others are finite.
+const DONE: f64 = f64::INFINITY;
 
 /// Which of sixteen is least, and that.
 fn least(distances: &[f64; FANOUT]) -> (usize, f64) {
@@ -310,18 +298,28 @@ impl<S, F: RowFilter<S>> Nearest<S> for NearestOnPlane<'_, F> {
         let rows = rows_of(leaf, self.points);
         self.points.touch(rows.clone())?;
         let (xs, ys) = (&self.points.xs[rows.clone()], &self.points.ys[rows.clone()]);
-        let planar = |i: usize| self.target.planar_squared(xs[i], ys[i]);
-        let is_near = |x, y| self.target.planar_squared(x, y) <= self.cutoff;
-        let mut near = mask_of_points(xs, ys, is_near);
+        let distances = self.target.planar_squared_of_each(xs, ys);
+        let mut near = self.among_nearest(&distances) & mask_of_all(rows.len());
         if near != 0 {
             near &= self.filter.mask(rows.clone());
+        }
+        // Of the first rows most are farther than so many of them.
+        if near.count_ones() as usize > self.k {
+            let mut chosen = [0; LEAF_ROWS];
+            for (place, i) in chosen.iter_mut().zip(bits(near)) {
+                *place = distances[i].to_bits();
+            }
+            let chosen = &mut chosen[..near.count_ones() as usize];
+            let (_, &mut kth, _) = chosen.select_nth_unstable(self.k - 1);
+            self.cutoff = self.cutoff.min(self.cutoff_of(kth));
+            near &= self.among_nearest(&distances);
         }
         let (points, crowd) = (self.points, self.crowd);
         let is_open = |row: u32| {
             crowd.is_none_or(|(at, last)| points.ids[row as usize] <= last || points.at(row) != at)
         };
         let found = bits(near)
-            .map(|i| (planar(i).to_bits(), (rows.start + i) as u32))
+            .map(|i| (distances[i].to_bits(), (rows.start + i) as u32))
             .filter(|&(_, row)| is_open(row));
         self.found.extend(found);
         if self.found.len() >= self.enough {
@@ -332,12 +330,22 @@ impl<S, F: RowFilter<S>> Nearest<S> for NearestOnPlane<'_, F> {
 }
 
 impl<F> NearestOnPlane<'_, F> {
+    /// Which of some rows are not beyond the cutoff.
+    fn among_nearest(&self, distances: &[f64; LEAF_ROWS]) -> u64 {
+        packed::<LEAF_ROWS>(|i| distances[i] <= self.cutoff)
+    }
+
+    /// The cutoff when so many rows as are asked for are no farther than the bits of a squared
+    /// distance say.
+    fn cutoff_of(&self, kth: u64) -> f64 {
+        let reach_m = self.target.reach_m(f64::from_bits(kth));
+        self.target.outside_squared_roughly(reach_m)
+    }
+
     /// Drops rows that cannot be among the nearest.
     fn lower_cutoff(&mut self) {
         let (_, &mut (kth, row), _) = self.found.select_nth_unstable(self.k - 1);
-        let reach_m = self.target.reach_m(f64::from_bits(kth));
-        let cutoff = self.target.outside_squared_roughly(reach_m);
-        self.cutoff = self.cutoff.min(cutoff);
+        self.cutoff = self.cutoff.min(self.cutoff_of(kth));
         self.found
             .retain(|&(planar, _)| planar <= self.cutoff.to_bits());
         if self.found.len() > self.k {

@@ -3,17 +3,20 @@
 //! Rows are sorted by an approximate haversine. Only runs of rows that it cannot tell apart are
 //! measured, and ordered among themselves.
 
+use std::cell::Cell;
+use std::mem::{replace, swap};
+
 use tilesight_tile::GridPoint;
 
 use super::Points;
-use super::target::{Radius, Target, may_tie, widest_tie};
+use super::target::{Radius, Target, Ties};
 use crate::storage::prefetch;
-
-/// Rows that a bucket of the sort holds on average, where rows spread evenly over a disc.
-const ROWS_IN_BUCKET: usize = 2;
 
 /// Up to this many rows are sorted at once.
 const ONE_BUCKET: usize = 64;
+
+/// Up to so many rows of a bucket are left to be sorted with those of all others.
+const ROWS_OUT_OF_ORDER: usize = 16;
 
 /// Rows whose haversines are computed at once.
 const AT_ONCE: usize = 64;
@@ -21,32 +24,21 @@ const AT_ONCE: usize = 64;
 /// A row and its position.
 pub(crate) type RowAt = (u32, GridPoint);
 
-/// A place and its approximate haversine as bits: those of floats that are not negative order as
-/// the floats do.
-#[derive(Debug, Clone, Copy)]
-struct Candidate {
-    haversine: u64,
-    place: RowAt,
-}
-
 /// Orders rows by (distance, id); of features of one id, points before signs.
 pub(crate) fn rank(
     target: &Target,
     points: Points<'_>,
     rows: impl Iterator<Item = u32>,
 ) -> Vec<RowAt> {
-    let mut candidates = sorted(candidates(target, points, rows));
-    let widest = candidates.last().map_or(0.0, |c| widest_tie(c.haversine()));
-    let tie = |a: &Candidate, b: &Candidate| {
-        let (near, far) = (a.haversine(), b.haversine());
-        far - near <= widest && may_tie(near, far)
-    };
-    for run in candidates.chunk_by_mut(tie) {
-        if run.len() > 1 {
-            settle(target, points, run);
-        }
+    let mut ranking = KEPT.take();
+    ranking.list(points, rows);
+    ranking.make_keys(target);
+    ranking.sort();
+    let ranked = ranking.settled(target, points);
+    if ranking.rows.len() <= MAX_KEPT_ROWS {
+        KEPT.set(ranking);
     }
-    candidates.iter().map(|candidate| candidate.place).collect()
+    ranked
 }
 
 /// Orders the rows within a radius, and no more than `k` of them, by (distance, id).
@@ -65,114 +57,181 @@ pub(crate) fn rank_within(
     places
 }
 
-impl Candidate {
-    fn haversine(self) -> f64 {
-        f64::from_bits(self.haversine)
-    }
-}
-
-fn candidates(
-    target: &Target,
-    points: Points<'_>,
-    rows: impl Iterator<Item = u32>,
-) -> Vec<Candidate> {
-    let unmeasured = |row| {
-        // Ids break ties, and are asked for in the end.
-        prefetch(&points.ids[row as usize..=row as usize]);
-        Candidate {
-            haversine: 0,
-            place: (row, points.at(row)),
-        }
-    };
-    let mut candidates: Vec<_> = rows.map(unmeasured).collect();
-    for chunk in candidates.chunks_mut(AT_ONCE) {
-        let (mut at, mut haversines) = ([target.point(); AT_ONCE], [0.0; AT_ONCE]);
-        for (at, candidate) in at.iter_mut().zip(&*chunk) {
-            *at = candidate.place.1;
-        }
-        target.haversines(&at[..chunk.len()], &mut haversines);
-        for (candidate, haversine) in chunk.iter_mut().zip(haversines) {
-            candidate.haversine = haversine.to_bits();
-        }
-    }
-    candidates
-}
-
 /// Orders rows that may be equally far by what they are, exactly.
-fn settle(target: &Target, points: Points<'_>, run: &mut [Candidate]) {
+fn settle(target: &Target, points: Points<'_>, run: &mut [RowAt]) {
     // A point and a sign of one id may stand in one place: rows break that tie.
-    let id = |(row, _): RowAt| (points.ids[row as usize], row);
-    let (_, first) = run[0].place;
-    if run.iter().all(|candidate| candidate.place.1 == first) {
-        run.sort_unstable_by_key(|candidate| id(candidate.place));
+    let id = |row: u32| (points.ids[row as usize], row);
+    let (_, first) = run[0];
+    if run.iter().all(|&(_, at)| at == first) {
+        run.sort_unstable_by_key(|&(row, _)| id(row));
     } else {
-        run.sort_by_cached_key(|candidate| {
-            let distance_m = target.distance_m(candidate.place.1);
-            (distance_m.to_bits(), id(candidate.place))
+        run.sort_by_cached_key(|&(row, at)| (target.distance_m(at).to_bits(), id(row)));
+    }
+}
+
+thread_local! {
+    /// Memory for the next question: the system takes as long to give it as a sort takes.
+    static KEPT: Cell<Ranking> = Cell::default();
+}
+
+/// Memory for so many rows is kept at most.
+const MAX_KEPT_ROWS: usize = 1 << 20;
+
+/// Rows on their way to be ranked.
+///
+/// Each has a key by which they are sorted: its approximate haversine as bits, which order as the
+/// floats do where none is negative, and in place of the last of them its number in the list. So
+/// what is sorted is as small as can be, and the haversine is less by a known part of it.
+#[derive(Default)]
+struct Ranking {
+    rows: Vec<u32>,
+    /// Where each of them is.
+    at: Vec<GridPoint>,
+    keys: Vec<u64>,
+    /// The bits of a key that are a number.
+    number_mask: u64,
+    /// For [`sort`](Self::sort): the keys in their buckets, and where these end.
+    sorted: Vec<u64>,
+    ends: Vec<u32>,
+}
+
+impl Ranking {
+    /// Lists rows and where they are.
+    fn list(&mut self, points: Points<'_>, rows: impl Iterator<Item = u32>) {
+        let Self { rows: all, at, .. } = self;
+        all.clear();
+        at.clear();
+        let expected = rows.size_hint().0;
+        all.reserve(expected);
+        at.reserve(expected);
+        rows.for_each(|row| {
+            // Ids break ties, and are asked for in the end.
+            prefetch(&points.ids[row as usize..=row as usize]);
+            all.push(row);
+            at.push(points.at(row));
         });
     }
-}
 
-/// Sorts by haversine: into buckets by one pass of counting, then each bucket by itself.
-///
-/// The haversine grows with the area around the target, so rows that are spread evenly fill the
-/// buckets evenly; where they are not, the sort of a bucket is still that of the library.
-fn sorted(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-    if candidates.len() <= ONE_BUCKET {
-        candidates.sort_unstable_by_key(|candidate| candidate.haversine);
-        return candidates;
-    }
-    let buckets = Buckets::new(&candidates);
-    let starts = buckets.starts(&candidates);
-    let mut next = starts.clone();
-    let mut sorted = candidates.clone();
-    for candidate in &candidates {
-        let place = &mut next[buckets.of(candidate)];
-        sorted[*place as usize] = *candidate;
-        *place += 1;
-    }
-    for ends in starts.windows(2) {
-        let bucket = &mut sorted[ends[0] as usize..ends[1] as usize];
-        if bucket.len() > 1 {
-            bucket.sort_unstable_by_key(|candidate| candidate.haversine);
+    fn make_keys(&mut self, target: &Target) {
+        self.number_mask = self.at.len().next_power_of_two() as u64 - 1;
+        self.keys.clear();
+        let mut haversines = [0.0; AT_ONCE];
+        for at in self.at.chunks(AT_ONCE) {
+            target.haversines(at, &mut haversines);
+            let first = self.keys.len() as u64;
+            let key = |(h, number): (&f64, _)| h.to_bits() & !self.number_mask | number;
+            let of_each = haversines[..at.len()].iter().zip(first..);
+            self.keys.extend(of_each.map(key));
         }
     }
-    sorted
+
+    /// Sorts by haversine: into buckets by one pass of counting, then those together.
+    ///
+    /// The haversine grows with the area around the target, so rows that are spread evenly fill
+    /// the buckets evenly; where they are not, a bucket is sorted by itself.
+    fn sort(&mut self) {
+        if self.keys.len() <= ONE_BUCKET {
+            self.keys.sort_unstable();
+            return;
+        }
+        let buckets = Buckets::of(&self.keys);
+        buckets.fill(&self.keys, &mut self.ends, &mut self.sorted);
+        let mut start = 0;
+        for &end in &self.ends {
+            let end = end as usize;
+            if end - start > ROWS_OUT_OF_ORDER {
+                self.sorted[start..end].sort_unstable();
+            }
+            start = end;
+        }
+        sort_nearly_sorted(&mut self.sorted);
+        swap(&mut self.keys, &mut self.sorted);
+    }
+
+    /// The rows in their order, once those that a sort cannot tell apart are settled.
+    fn settled(&self, target: &Target, points: Points<'_>) -> Vec<RowAt> {
+        let place = |key: &u64| {
+            let number = (key & self.number_mask) as usize;
+            (self.rows[number], self.at[number])
+        };
+        let mut ranked: Vec<RowAt> = self.keys.iter().map(place).collect();
+        let mut left = &mut ranked[..];
+        for run in self.runs() {
+            let (run, beyond) = left.split_at_mut(run.len());
+            left = beyond;
+            if run.len() > 1 {
+                settle(target, points, run);
+            }
+        }
+        ranked
+    }
+
+    /// The sorted keys, cut wherever it is certain which of two is nearer.
+    fn runs(&self) -> impl Iterator<Item = &[u64]> {
+        let haversine = |key: &u64| f64::from_bits(key & !self.number_mask);
+        let greatest = self.keys.last().map_or(0.0, haversine);
+        // By so much of itself the number's bits change a float.
+        let blur = (self.number_mask + 1) as f64 * f64::EPSILON;
+        let ties = Ties::new(greatest, blur);
+        self.keys
+            .chunk_by(move |near, far| ties.may_tie(haversine(near), haversine(far)))
+    }
 }
 
-/// Buckets of equal width, from 0 to the greatest haversine.
+/// Buckets of equal width, from 0 to the greatest haversine: as many as there are keys.
 struct Buckets {
     count: usize,
     per_unit: f64,
 }
 
 impl Buckets {
-    fn new(candidates: &[Candidate]) -> Self {
-        let count = candidates.len() / ROWS_IN_BUCKET;
-        let greatest = candidates.iter().map(|c| c.haversine).max();
-        let greatest = greatest.map_or(0.0, f64::from_bits);
+    fn of(keys: &[u64]) -> Self {
+        let count = keys.len();
+        let greatest = keys.iter().copied().max().map_or(0.0, f64::from_bits);
         Self {
             count,
-            // Infinite where all rows are where the target is, which puts them into one bucket.
+            // As good as infinite where all rows are where the target is, which puts them into
+            // few buckets.
             per_unit: count as f64 / greatest,
         }
     }
 
-    fn of(&self, candidate: &Candidate) -> usize {
+    /// The bucket of a key, whose number adds next to nothing to the haversine; keys that ascend
+    /// are in buckets that do.
+    fn bucket(&self, key: u64) -> usize {
         // Casting saturates, and makes 0 of what is not a number.
-        ((candidate.haversine() * self.per_unit) as usize).min(self.count - 1)
+        ((f64::from_bits(key) * self.per_unit) as usize).min(self.count - 1)
     }
 
-    /// Where each bucket starts among the sorted, and the last one ends.
-    fn starts(&self, candidates: &[Candidate]) -> Vec<u32> {
-        let mut starts = vec![0; self.count + 1];
-        for candidate in candidates {
-            starts[self.of(candidate) + 1] += 1;
+    /// Puts keys into their buckets, and says where these end.
+    fn fill(&self, keys: &[u64], ends: &mut Vec<u32>, filled: &mut Vec<u64>) {
+        ends.clear();
+        ends.resize(self.count, 0);
+        filled.resize(keys.len(), 0);
+        for &key in keys {
+            ends[self.bucket(key)] += 1;
         }
-        for bucket in 0..self.count {
-            starts[bucket + 1] += starts[bucket];
+        let mut next = 0;
+        for count in ends.iter_mut() {
+            next += replace(count, next);
         }
-        starts
+        for &key in keys {
+            let place = &mut ends[self.bucket(key)];
+            filled[*place as usize] = key;
+            *place += 1;
+        }
+    }
+}
+
+/// Sorts keys of which each has few places to go.
+fn sort_nearly_sorted(keys: &mut [u64]) {
+    for i in 1..keys.len() {
+        let (key, mut place) = (keys[i], i);
+        while place > 0 && keys[place - 1] > key {
+            keys[place] = keys[place - 1];
+            place -= 1;
+        }
+        keys[place] = key;
     }
 }
 

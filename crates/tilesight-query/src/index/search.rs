@@ -8,6 +8,7 @@ use super::nearest::Points;
 use super::tree::{BoxGroup, PackedTree, Summary, Verdicts};
 use super::{FANOUT, LEAF_ROWS};
 use crate::error::Error;
+use crate::storage::vectorized;
 
 /// A place, as the tree asks for it.
 ///
@@ -117,6 +118,14 @@ pub(crate) const fn mask_of_all(rows: usize) -> u64 {
 /// Verdicts are bytes first, which compilers make many at a time, and bits afterwards.
 #[inline]
 pub(crate) fn packed<const N: usize>(test: impl Fn(usize) -> bool) -> u64 {
+    vectorized(
+        #[inline(always)]
+        || packed_at_once::<N>(test),
+    )
+}
+
+#[inline(always)]
+fn packed_at_once<const N: usize>(test: impl Fn(usize) -> bool) -> u64 {
     // The product moves the last bit of each of eight bytes into the highest byte.
     const GATHER: u64 = 0x0102_0408_1020_4080;
     let mut verdicts = [0; N];

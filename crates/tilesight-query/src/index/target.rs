@@ -10,8 +10,9 @@ use std::f64::consts::{FRAC_PI_2, TAU};
 
 use tilesight_tile::{EARTH_RADIUS_M, GridBox, GridPoint, LonLat, haversine_m};
 
-use super::FANOUT;
 use super::tree::BoxGroup;
+use super::{FANOUT, LEAF_ROWS};
+use crate::storage::vectorized;
 
 /// Grid units in a radian of longitude.
 const UNITS_PER_RADIAN: f64 = 4_294_967_296.0 / TAU;
@@ -97,7 +98,7 @@ impl Target {
     }
 
     /// Haversine of the angle to a grid position, nearly: it ranks positions by distance where
-    /// [`may_tie`] does not doubt it.
+    /// [`Ties`] do not doubt it.
     ///
     /// With t = ψ − ψ₀ and cos φ = sech ψ, sin φ = tanh ψ, the haversine of the angle d is
     ///
@@ -124,7 +125,10 @@ impl Target {
         let is_near = |&point: &GridPoint| self.is_within_units(point, MAX_SERIES_UNITS);
         let places = points.iter().zip(haversines);
         if points.iter().fold(true, |all, point| all & is_near(point)) {
-            places.for_each(|(&point, place)| *place = self.haversine_by_series(point));
+            vectorized(
+                #[inline(always)]
+                || places.for_each(|(&point, place)| *place = self.haversine_by_series(point)),
+            );
         } else {
             places.for_each(|(&point, place)| *place = self.haversine(point));
         }
@@ -180,17 +184,41 @@ impl Target {
     /// Squares of the planar distances to the nearest positions of sixteen boxes.
     #[inline]
     pub(crate) fn planar_squared_to_each(&self, boxes: &BoxGroup<'_>) -> [f64; FANOUT] {
-        let GridPoint { x, y } = self.point;
-        // Column by column of the group, which compilers make several boxes at a time.
-        let mut dx = [0; FANOUT];
-        for (i, dx) in dx.iter_mut().enumerate() {
-            *dx = columns_to(x, boxes.min_x[i], boxes.max_x[i]);
-        }
-        let mut dy = [0; FANOUT];
-        for (i, dy) in dy.iter_mut().enumerate() {
-            *dy = rows_to(y, boxes.min_y[i], boxes.max_y[i]);
-        }
-        std::array::from_fn(|i| squared(dx[i], dy[i]))
+        vectorized(
+            #[inline(always)]
+            || {
+                let GridPoint { x, y } = self.point;
+                // Column by column of the group, which compilers make several boxes at a time.
+                let mut dx = [0; FANOUT];
+                for (i, dx) in dx.iter_mut().enumerate() {
+                    *dx = columns_to(x, boxes.min_x[i], boxes.max_x[i]);
+                }
+                let mut dy = [0; FANOUT];
+                for (i, dy) in dy.iter_mut().enumerate() {
+                    *dy = rows_to(y, boxes.min_y[i], boxes.max_y[i]);
+                }
+                std::array::from_fn(|i| squared(dx[i], dy[i]))
+            },
+        )
+    }
+
+    /// Squares of the planar distances to up to 64 positions; what is beyond them is infinite.
+    #[inline]
+    pub(crate) fn planar_squared_of_each(&self, xs: &[u32], ys: &[u32]) -> [f64; LEAF_ROWS] {
+        let few = || {
+            let mut distances = [f64::INFINITY; LEAF_ROWS];
+            for (i, distance) in distances[..xs.len()].iter_mut().enumerate() {
+                *distance = self.planar_squared(xs[i], ys[i]);
+            }
+            distances
+        };
+        let (Some(xs), Some(ys)) = (xs.as_array::<LEAF_ROWS>(), ys.as_array::<LEAF_ROWS>()) else {
+            return few();
+        };
+        vectorized(
+            #[inline(always)]
+            || std::array::from_fn(|i| self.planar_squared(xs[i], ys[i])),
+        )
     }
 
     /// Square of the planar distance to the nearest position of a box.
@@ -396,19 +424,39 @@ const fn wrapped_distance(a: u32, b: u32) -> u32 {
     (a.wrapping_sub(b) as i32).unsigned_abs()
 }
 
-/// Tells whether the [haversines](Target::haversine) of two positions, the first not greater, are
-/// too close to say which of them is nearer.
-#[inline]
-pub(crate) fn may_tie(near: f64, far: f64) -> bool {
-    let (near, far) = (near.sqrt(), far.sqrt());
-    far - near <= 2.0 * margin(far)
+/// Which [haversines](Target::haversine) are too close to say which position is nearer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ties {
+    /// The part of itself by which a haversine may be too small, beside its own error.
+    blur: f64,
+    /// By how much haversines that tie differ at most.
+    widest: f64,
 }
 
-/// By how much haversines that [tie](may_tie) differ at most, if none is above `greatest`:
-/// √b − √a ≤ 2m means b − a ≤ 2m (√a + √b).
-pub(crate) fn widest_tie(greatest: f64) -> f64 {
-    let root = greatest.sqrt();
-    4.0 * margin(root) * root * (1.0 + SLACK)
+impl Ties {
+    /// For haversines up to `greatest`, each of which may be too small by the part `blur`.
+    pub(crate) fn new(greatest: f64, blur: f64) -> Self {
+        let root = greatest.sqrt();
+        // √b − √a ≤ d means b − a ≤ d (√a + √b).
+        let widest = 2.0 * root * widest_between_roots(root, blur) * (1.0 + SLACK);
+        Self { blur, widest }
+    }
+
+    /// Tells whether two haversines, the first not greater, are too close.
+    #[inline]
+    pub(crate) fn may_tie(&self, near: f64, far: f64) -> bool {
+        // Roots take long, and hardly any rows are so near to each other.
+        far - near <= self.widest && {
+            let (near, far) = (near.sqrt(), far.sqrt());
+            far - near <= widest_between_roots(far, self.blur)
+        }
+    }
+}
+
+/// By how much the roots of haversines that tie differ at most, if the farther one is `root`: both
+/// are off by their margin, and the nearer one is too small by half of the blur.
+fn widest_between_roots(root: f64, blur: f64) -> f64 {
+    2.0 * margin(root) + blur * root
 }
 
 /// What the square root of a haversine may be off by.
@@ -491,13 +539,16 @@ pub(super) mod tests {
         }
 
         #[test]
-        fn haversines_order_as_distances_do((target, a, b) in around()) {
-            let (near, far) = (target.haversine(a), target.haversine(b));
-            if near <= far && !may_tie(near, far) {
+        fn haversines_order_as_distances_do((target, a, b) in around(), cut in 0..40u32) {
+            let blurred = |point| f64::from_bits(target.haversine(point).to_bits() >> cut << cut);
+            let (near, far) = (blurred(a), blurred(b));
+            let ties = Ties::new(far, f64::EPSILON * (1u64 << cut) as f64);
+            if near <= far && !ties.may_tie(near, far) {
                 prop_assert!(target.distance_m(a) < target.distance_m(b));
             }
-            if near <= far && may_tie(near, far) {
-                prop_assert!(far - near <= widest_tie(far));
+            let between = far.sqrt() - near.sqrt();
+            if near <= far && between <= widest_between_roots(far.sqrt(), ties.blur) {
+                prop_assert!(ties.may_tie(near, far));
             }
         }
 

@@ -3,7 +3,9 @@
 use tilesight_tile::{GridBox, GridPoint, Relation};
 
 use super::BoxShape;
-use crate::index::{BoxGroup, Radius, Shape, Target, Verdicts, bits, mask_of_points};
+use crate::index::{
+    BoxGroup, LEAF_ROWS, Radius, Shape, Target, Verdicts, bits, mask_of_all, packed,
+};
 
 /// All positions within a distance of a target, by haversine, the distance included.
 pub(crate) struct Circle {
@@ -85,9 +87,13 @@ impl Shape for Circle {
     }
 
     fn mask(&self, _: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
-        let within =
-            |squared| mask_of_points(xs, ys, |x, y| self.target.planar_squared(x, y) <= squared);
-        let (inside, near) = (within(self.inside), within(self.outside));
+        let distances = self.target.planar_squared_of_each(xs, ys);
+        let within = |squared| packed::<LEAF_ROWS>(|i| distances[i] <= squared);
+        let near = within(self.outside) & mask_of_all(xs.len());
+        if near == 0 {
+            return 0;
+        }
+        let inside = within(self.inside) & near;
         bits(near & !inside)
             .filter(|&i| self.contains(GridPoint { x: xs[i], y: ys[i] }))
             .fold(inside, |mask, i| mask | 1 << i)

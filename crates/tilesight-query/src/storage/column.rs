@@ -50,11 +50,31 @@ impl FileBytes {
         Ok(Self::Read(words, len))
     }
 
+    /// Asks the system for some of these bytes, which will be read soon, and for no others: what it
+    /// reads around a page of its own accord may be megabytes. A hint.
+    pub(crate) fn will_need(&self, bytes: &[u8]) {
+        #[cfg(unix)]
+        if let Self::Mapped(map) = self {
+            let place = (bytes.as_ptr() as usize).checked_sub(map.as_ptr() as usize);
+            let offset = place.filter(|offset| offset + bytes.len() <= map.len());
+            let _ = offset
+                .map(|offset| map.advise_range(memmap2::Advice::WillNeed, offset, bytes.len()));
+        }
+        #[cfg(not(unix))]
+        let _ = bytes;
+    }
+
     pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Mapped(map) => map,
             Self::Read(words, len) => &bytemuck::cast_slice(words)[..*len],
         }
+    }
+}
+
+impl fmt::Debug for FileBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a file of {} bytes", self.as_slice().len())
     }
 }
 
@@ -183,6 +203,28 @@ pub(crate) fn prefetch<T>(values: &[T]) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (values, LINE);
+}
+
+/// Calls a function that looks at many values, made for processors with wider vectors than all have
+/// where this is one of them. What it says is the same.
+#[inline]
+pub(crate) fn vectorized<R>(function: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        #[target_feature(enable = "avx2")]
+        fn with_avx2<R>(function: impl FnOnce() -> R) -> R {
+            function()
+        }
+        #[expect(
+            unsafe_code,
+            reason = "a processor without the instructions would stop at them"
+        )]
+        // Benefit: eight comparisons at once instead of four, and unsigned ones at that, which
+        // the oldest processors lack: a third of a question's instructions are gone.
+        // SAFETY: this processor has the instructions.
+        return unsafe { with_avx2(function) };
+    }
+    function()
 }
 
 /// The bytes of some rows of a column.

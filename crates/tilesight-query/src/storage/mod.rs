@@ -13,7 +13,7 @@ mod reader;
 mod table;
 mod writer;
 
-pub(crate) use column::{Column, FileBytes, bytes_of, prefetch};
+pub(crate) use column::{Column, FileBytes, bytes_of, prefetch, vectorized};
 pub(crate) use directory::MAGIC;
 pub(crate) use reader::{ColumnReader, FileReader};
 pub(crate) use table::{Columns, Limits, Notes, Sound, Table, Touch, columns};

@@ -69,11 +69,15 @@ impl FileReader {
     }
 
     fn of_bytes(file: Arc<FileBytes>) -> Result<Self, Damage> {
-        let (header, directory) = directory_of(file.as_slice())?;
+        let (header, directory) = directory_of(&file)?;
         let tables = tables_of(directory)?;
         let gaps = gaps_of(&header, &tables).ok_or_else(|| {
             Damage::File("the tables do not lie where they would be written".to_owned())
         })?;
+        for (table, _) in &tables {
+            let blocks = table.rows.div_ceil(table.block_rows.max(1));
+            file.will_need(within(&file, table.checksums_offset, blocks * 8));
+        }
         Ok(Self {
             tables,
             gaps,
@@ -132,7 +136,12 @@ impl FileReader {
             offsets,
             rows,
         })?;
-        Ok(Table::sealed(columns, checksums, self.limits.clone()))
+        Ok(Table::sealed(
+            columns,
+            checksums,
+            self.limits.clone(),
+            self.file.clone(),
+        ))
     }
 
     /// Notes, compared with their checksums; none where there are no such notes.
@@ -193,8 +202,10 @@ impl ColumnReader<'_> {
 }
 
 /// The header of a file and its directory, both sound.
-fn directory_of(bytes: &[u8]) -> Result<(Header, &[u8]), Damage> {
+fn directory_of(file: &FileBytes) -> Result<(Header, &[u8]), Damage> {
     let damage = |problem: &str| Err(Damage::File(problem.to_owned()));
+    let bytes = file.as_slice();
+    file.will_need(within(file, 0, Header::LEN as u64));
     let Some(header) = bytes.get(..Header::LEN) else {
         return Err(too_short(bytes.len() as u64));
     };
@@ -219,14 +230,18 @@ fn directory_of(bytes: &[u8]) -> Result<(Header, &[u8]), Damage> {
             header.file_len
         )));
     }
-    let beyond = header.directory_offset.checked_add(header.directory_len);
-    let range = header.directory_offset as usize..beyond.unwrap_or(u64::MAX) as usize;
-    match bytes.get(range) {
-        Some(directory) if xxh3_64(directory) == header.directory_checksum => {
-            Ok((header, directory))
-        }
-        _ => damage("the directory of tables is damaged"),
+    let directory = within(file, header.directory_offset, header.directory_len);
+    file.will_need(directory);
+    if xxh3_64(directory) != header.directory_checksum {
+        return damage("the directory of tables is damaged");
     }
+    Ok((header, directory))
+}
+
+/// Some bytes of a file; none where it is shorter.
+fn within(file: &FileBytes, offset: u64, len: u64) -> &[u8] {
+    let range = offset as usize..offset.saturating_add(len) as usize;
+    file.as_slice().get(range).unwrap_or_default()
 }
 
 fn tables_of(mut directory: &[u8]) -> Result<Vec<Listed>, Damage> {

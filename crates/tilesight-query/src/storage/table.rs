@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::column::Column;
+use super::column::{Column, FileBytes};
 use super::reader::ColumnReader;
 use crate::error::Error;
 
@@ -115,9 +115,15 @@ impl<C> From<C> for Table<C> {
 
 impl<C: Columns> Table<C> {
     /// A table of a file.
-    pub(crate) fn sealed(columns: C, checksums: Column<u64>, limits: Arc<Limits>) -> Self {
+    pub(crate) fn sealed(
+        columns: C,
+        checksums: Column<u64>,
+        limits: Arc<Limits>,
+        file: Arc<FileBytes>,
+    ) -> Self {
         let blocks = checksums.len();
         let seal = Seal {
+            file,
             checked: (0..blocks.div_ceil(64))
                 .map(|_| AtomicU64::new(0))
                 .collect(),
@@ -161,24 +167,42 @@ impl<C: Columns> Table<C> {
         let Some(seal) = &self.seal else {
             return Vec::new();
         };
-        let blocks = 0..seal.checksums.len();
-        blocks
-            .filter_map(|block| self.examine(seal, block).err())
-            .collect()
+        let mut damaged = Vec::new();
+        for blocks in at_once(0..seal.checksums.len()) {
+            self.will_need(seal, &blocks);
+            damaged.extend(blocks.filter_map(|block| self.examine(seal, block).err()));
+        }
+        damaged
     }
 
     fn check(&self, seal: &Seal, rows: &Range<usize>) -> Result<(), Error> {
         if rows.is_empty() {
             return Ok(());
         }
-        let last = (rows.end - 1) / C::BLOCK_ROWS;
-        for block in rows.start / C::BLOCK_ROWS..(last + 1).min(seal.checksums.len()) {
-            if !seal.is_checked(block) {
+        let beyond = (rows.end - 1) / C::BLOCK_ROWS + 1;
+        let blocks = rows.start / C::BLOCK_ROWS..beyond.min(seal.checksums.len());
+        for mut blocks in at_once(blocks) {
+            // Hardly ever is there one that was not checked before.
+            let Some(first) = blocks.find(|&block| !seal.is_checked(block)) else {
+                continue;
+            };
+            let blocks = first..blocks.end;
+            self.will_need(seal, &blocks);
+            for block in blocks.filter(|&block| !seal.is_checked(block)) {
                 self.examine(seal, block)?;
                 seal.set_checked(block);
             }
         }
         Ok(())
+    }
+
+    /// Asks for blocks that will be read soon: all columns at a time, however far apart they lie.
+    fn will_need(&self, seal: &Seal, blocks: &Range<usize>) {
+        let last = block_rows(&self.columns, blocks.end - 1);
+        let rows = blocks.start * C::BLOCK_ROWS..last.end;
+        for bytes in self.columns.bytes(rows) {
+            seal.file.will_need(bytes);
+        }
     }
 
     fn examine(&self, seal: &Seal, block: usize) -> Result<(), Damage> {
@@ -213,6 +237,7 @@ impl<C: Columns> Touch for Table<C> {
 /// Checksums of blocks, and which were compared.
 #[derive(Debug)]
 struct Seal {
+    file: Arc<FileBytes>,
     checked: Box<[AtomicU64]>,
     unchecked: AtomicUsize,
     checksums: Column<u64>,
@@ -236,6 +261,17 @@ impl Seal {
             self.unchecked.fetch_sub(1, Ordering::AcqRel);
         }
     }
+}
+
+/// Blocks that are asked for together: few megabytes.
+const BLOCKS_AT_ONCE: usize = 32;
+
+/// Blocks in parts that are asked for together.
+fn at_once(blocks: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let end = blocks.end;
+    blocks
+        .step_by(BLOCKS_AT_ONCE)
+        .map(move |first| first..(first + BLOCKS_AT_ONCE).min(end))
 }
 
 /// The rows of a block.

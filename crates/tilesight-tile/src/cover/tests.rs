@@ -239,3 +239,28 @@ fn nearest_tried_m(centre: LonLat, tile: TileId) -> f64 {
     }
     best.0
 }
+
+/// A square drawn so many times that what its edges touch is merged on the way.
+#[test]
+fn an_outline_drawn_again_and_again_covers_the_same() {
+    let lap = [[24.0, 60.0], [25.0, 60.0], [25.0, 60.5], [24.0, 60.5]];
+    let laps = |times| {
+        let mut ring = lap.repeat(times);
+        ring.push(lap[0]);
+        Region::from_polygons(&[vec![ring]]).unwrap()
+    };
+    let cover = |times| cover_region(18, &laps(times), u64::MAX).unwrap();
+    // Even-odd: after an even number of laps, nothing is inside.
+    let (filled, outline) = (cover(1), cover(2));
+    assert!(outline.count() < filled.count());
+    assert_eq!(cover(1001), filled);
+    assert_eq!(cover(1000), outline);
+    let error = cover_region(18, &laps(1000), 1500).unwrap_err();
+    assert!(matches!(
+        error,
+        CoverError::TooManyTiles {
+            max_tiles: 1500,
+            ..
+        }
+    ));
+}

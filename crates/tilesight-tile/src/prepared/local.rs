@@ -132,17 +132,7 @@ impl<'a> LocalPolygon<'a> {
     /// Cancels flips that come in pairs, once all chains are added: most do, since one part of a
     /// ring ends at the row where the next begins.
     pub fn settle(&mut self) {
-        self.flips.sort_unstable();
-        let mut kept = 0;
-        for at in 0..self.flips.len() {
-            if kept > 0 && self.flips[kept - 1] == self.flips[at] {
-                kept -= 1;
-            } else {
-                self.flips[kept] = self.flips[at];
-                kept += 1;
-            }
-        }
-        self.flips.truncate(kept);
+        cancel_pairs(&mut self.flips);
     }
 
     pub fn relation(&self) -> Relation {
@@ -188,6 +178,21 @@ impl<'a> LocalPolygon<'a> {
         }
         odd | on
     }
+}
+
+/// Orders items and leaves, of those that are equal, one where their number is odd, else none.
+pub fn cancel_pairs<T: Ord + Copy>(items: &mut Vec<T>) {
+    items.sort_unstable();
+    let mut kept = 0;
+    for at in 0..items.len() {
+        if kept > 0 && items[kept - 1] == items[at] {
+            kept -= 1;
+        } else {
+            items[kept] = items[at];
+            kept += 1;
+        }
+    }
+    items.truncate(kept);
 }
 
 /// The bits of the items for which `holds`.

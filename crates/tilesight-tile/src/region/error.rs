@@ -100,4 +100,19 @@ impl RegionFault {
     }
 }
 
+/// Longest part of a document that a message repeats from its beginning, and from its end.
+const MAX_REPEATED_CHARS: usize = 80;
+
+/// A text of a document as a message repeats it: without its middle where it is long.
+pub(super) fn shortened(text: &str) -> String {
+    let head_end = text.char_indices().nth(MAX_REPEATED_CHARS);
+    let tail_start = text.char_indices().nth_back(MAX_REPEATED_CHARS - 1);
+    match (head_end, tail_start) {
+        (Some((head_end, _)), Some((tail_start, _))) if head_end < tail_start => {
+            format!("{} … {}", &text[..head_end], &text[tail_start..])
+        }
+        _ => text.to_owned(),
+    }
+}
+
 const EXAMPLE: &str = r#"{"type":"Polygon","coordinates":[[[24,60],[26,60],[25,61],[24,60]]]}"#;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{self, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::error::shortened;
 use super::{Polygon, Region, RegionError, RegionFault};
 
 /// RFC 7946, section 3.1.8 asks not to nest geometry collections at all.
@@ -52,7 +53,7 @@ fn read_feature(
     match object.kind(path)? {
         "Feature" => read_geometry_of(&object, path, Role::Member, polygons),
         other => Err(RegionFault::Type {
-            found: other.to_owned(),
+            found: shortened(other),
             expected: "Feature",
         }
         .at(path)),
@@ -102,7 +103,7 @@ fn read_geometry(
             } else {
                 GEOMETRIES
             };
-            let found = other.to_owned();
+            let found = shortened(other);
             return Err(RegionFault::Type { found, expected }.at(path));
         }
     }
@@ -164,7 +165,9 @@ impl<'a> Object<'a> {
             return Err(RegionFault::NotAnObject(beginning).at(path));
         };
         match &object.crs {
-            Some(crs) if !is_wgs84(crs) => Err(RegionFault::Crs(crs_name(crs)).at(path)),
+            Some(crs) if !is_wgs84(crs) => {
+                Err(RegionFault::Crs(shortened(&crs_name(crs))).at(path))
+            }
             _ => Ok(object),
         }
     }
@@ -215,7 +218,7 @@ impl<'de> Visitor<'de> for VertexVisitor {
 }
 
 fn json_fault(error: &serde_json::Error) -> RegionFault {
-    RegionFault::Json(error.to_string())
+    RegionFault::Json(shortened(&error.to_string()))
 }
 
 fn member(path: &str, name: &str) -> String {

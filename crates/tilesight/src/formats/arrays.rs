@@ -4,46 +4,60 @@
 
 use std::sync::Arc;
 
-use arrow_array::types::{Int64Type, TimestampMillisecondType};
+use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{
     ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, DictionaryArray, Float64Array,
-    Int32Array, Int64Array, PrimitiveArray, StringArray,
+    Int64Array, PrimitiveArray, StringArray, TimestampMillisecondArray,
 };
 use arrow_buffer::{
     ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer,
 };
 use bytes::Bytes;
-use tilesight_query::{Kind, Selection, Shared};
+use tilesight_query::{Groups, Kind, Selection, Shared};
 
 use super::arrow::UTC;
+use super::pool::Pool;
+use super::record::ImageChunk;
 use super::wkb;
 
 /// The column of a name, where it is made faster than from values one by one.
-pub(super) fn of_images(images: &Selection<'_>, name: &str) -> Option<ArrayRef> {
-    let len = images.len();
+pub(super) fn of_images(chunk: &ImageChunk<'_>, name: &str, pool: &Arc<Pool>) -> Option<ArrayRef> {
+    let images = &chunk.images;
+    let ids = |values: &[Option<i64>]| {
+        let ids = of_groups::<Int64Type>(chunk.groups(), values, pool);
+        Arc::new(ids)
+    };
     Some(match name {
         "id" => Arc::new(Int64Array::new(shared(images.id_column()), None)),
-        "captured_at" => {
-            let times = nullable::<TimestampMillisecondType>(images.captured_at_ms(), len);
-            Arc::new(times.with_timezone(UTC))
-        }
+        "captured_at" => Arc::new(times(images, pool)),
         "compass_angle" => Arc::new(headings(images)),
         "is_pano" => Arc::new(is_pano(images)),
-        "sequence_id" => Arc::new(sequences(images)),
-        "organization_id" => Arc::new(nullable::<Int64Type>(images.organization_ids(), len)),
-        "creator_id" => Arc::new(nullable::<Int64Type>(images.creator_ids(), len)),
+        "sequence_id" => Arc::new(sequences(chunk.groups(), pool)),
+        "organization_id" => ids(&chunk.groups().organization_ids),
+        "creator_id" => ids(&chunk.groups().creator_ids),
         _ => return None,
     })
 }
 
+/// Longitudes and latitudes.
+pub(super) fn positions(images: &Selection<'_>, pool: &Arc<Pool>) -> [ScalarBuffer<f64>; 2] {
+    let len = images.len();
+    let lats = pool.with_latitudes(|known| {
+        pool.column(len, |lats: &mut [f64]| images.fill_latitudes(lats, known))
+    });
+    [pool.column(len, |lons| images.fill_longitudes(lons)), lats]
+}
+
 /// Points as well-known binary.
-pub(super) fn points([lon, lat]: &[ScalarBuffer<f64>; 2]) -> ArrayRef {
-    let mut bytes = Vec::with_capacity(lon.len() * wkb::POINT_BYTES);
-    for (&lon, &lat) in lon.iter().zip(lat.iter()) {
-        bytes.extend_from_slice(&wkb::point([lon, lat]));
-    }
+pub(super) fn points([lon, lat]: &[ScalarBuffer<f64>; 2], pool: &Arc<Pool>) -> ArrayRef {
+    let bytes = pool.column(lon.len() * wkb::POINT_BYTES, |bytes: &mut [u8]| {
+        let points = bytes.chunks_exact_mut(wkb::POINT_BYTES);
+        for (point, (&lon, &lat)) in points.zip(lon.iter().zip(lat.iter())) {
+            point.copy_from_slice(&wkb::point([lon, lat]));
+        }
+    });
     let offsets = OffsetBuffer::from_repeated_length(wkb::POINT_BYTES, lon.len());
-    Arc::new(BinaryArray::new(offsets, Buffer::from_vec(bytes), None))
+    Arc::new(BinaryArray::new(offsets, bytes.into_inner(), None))
 }
 
 /// Values where they lie.
@@ -62,39 +76,48 @@ fn headings(images: &Selection<'_>) -> Float64Array {
     Float64Array::new(shared(headings), nulls(known))
 }
 
+/// Nulls stand for times that are 0.
+fn times(images: &Selection<'_>, pool: &Arc<Pool>) -> TimestampMillisecondArray {
+    let times = pool.column(images.len(), |times| images.fill_captured_at_ms(times));
+    let known = BooleanBuffer::collect_bool(times.len(), |row| times[row] != 0);
+    TimestampMillisecondArray::new(times, nulls(known)).with_timezone(UTC)
+}
+
 fn is_pano(images: &Selection<'_>) -> BooleanArray {
-    let mut kinds = Vec::with_capacity(images.len());
-    images.kinds().for_each(|kind| kinds.push(kind));
-    let bits = |is: fn(Option<Kind>) -> bool| {
-        BooleanBuffer::collect_bool(kinds.len(), |row| is(kinds[row]))
-    };
-    BooleanArray::new(
-        bits(|kind| kind == Some(Kind::Pano)),
-        nulls(bits(|kind| kind.is_some())),
-    )
+    let kinds = images.kind_column();
+    let is_pano = BooleanBuffer::collect_bool(kinds.len(), |row| kinds[row] == Some(Kind::Pano));
+    let known = BooleanBuffer::collect_bool(kinds.len(), |row| kinds[row].is_some());
+    BooleanArray::new(is_pano, nulls(known))
 }
 
-fn sequences(images: &Selection<'_>) -> DictionaryArray<arrow_array::types::Int32Type> {
-    let (places, names) = images.sequence_column();
-    let known = BooleanBuffer::collect_bool(places.len(), |row| places[row].is_some());
-    let place = |place: Option<u32>| place.unwrap_or_default() as i32;
-    let keys: Vec<i32> = places.into_iter().map(place).collect();
-    let keys = Int32Array::new(keys.into(), nulls(known));
-    DictionaryArray::new(keys, Arc::new(StringArray::from_iter_values(names)))
+fn sequences(groups: &Groups<'_>, pool: &Arc<Pool>) -> DictionaryArray<Int32Type> {
+    let key = |place: &Option<u32>| place.map(|place| place as i32);
+    let keys: Vec<Option<i32>> = groups.sequences.iter().map(key).collect();
+    let names = StringArray::from_iter_values(&groups.sequence_ids);
+    DictionaryArray::new(of_groups(groups, &keys, pool), Arc::new(names))
 }
 
-/// Values of which some are unknown.
-fn nullable<T: ArrowPrimitiveType>(
-    values: impl Iterator<Item = Option<T::Native>>,
-    len: usize,
+/// What each image has of its group.
+fn of_groups<T: ArrowPrimitiveType>(
+    groups: &Groups<'_>,
+    values: &[Option<T::Native>],
+    pool: &Arc<Pool>,
 ) -> PrimitiveArray<T> {
-    let (mut column, mut known) = (Vec::with_capacity(len), Vec::with_capacity(len));
-    // All at once, which selections are faster at.
-    values.for_each(|value| {
-        known.push(value.is_some());
-        column.push(value.unwrap_or_default());
+    let of_images = &groups.of_images;
+    let plain = values.iter().map(|value| value.unwrap_or_default());
+    let plain: Vec<T::Native> = plain.collect();
+    let column = pool.column(of_images.len(), |column: &mut [T::Native]| {
+        for (place, &group) in column.iter_mut().zip(of_images) {
+            *place = plain[group as usize];
+        }
     });
-    PrimitiveArray::new(column.into(), nulls(BooleanBuffer::from(known)))
+    if values.iter().all(Option::is_some) {
+        return PrimitiveArray::new(column, None);
+    }
+    let is_known: Vec<bool> = values.iter().map(Option::is_some).collect();
+    let is_known = |row| is_known[of_images[row] as usize];
+    let known = BooleanBuffer::collect_bool(of_images.len(), is_known);
+    PrimitiveArray::new(column, nulls(known))
 }
 
 /// Nothing where all is known.

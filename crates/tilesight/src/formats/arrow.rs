@@ -20,6 +20,7 @@ use arrow_schema::{ArrowError, DataType, Schema, SchemaRef, TimeUnit};
 use super::arrays;
 use super::chunks::in_order;
 use super::fields::{Field, GEOMETRY, Layout};
+use super::pool::Pool;
 use super::provenance::{CRS84, provenance};
 use super::record::{Column, Context, Record, Type, Value};
 use super::wkb::push_wkb;
@@ -107,6 +108,7 @@ pub(super) struct Table<'d, R> {
     pub(super) schema: SchemaRef,
     pub(super) fields: Vec<Field<R>>,
     context: Context<'d>,
+    pool: Arc<Pool>,
 }
 
 impl<'d, R: Record> Table<'d, R> {
@@ -121,6 +123,7 @@ impl<'d, R: Record> Table<'d, R> {
             schema: Arc::new(Schema::new_with_metadata(types, metadata)),
             fields,
             context: options.context(),
+            pool: Arc::default(),
         })
     }
 
@@ -128,6 +131,7 @@ impl<'d, R: Record> Table<'d, R> {
         Chunk {
             raw: chunk,
             context: &self.context,
+            pool: &self.pool,
             positions: OnceCell::new(),
             rows: OnceCell::new(),
         }
@@ -147,6 +151,7 @@ impl<'d, R: Record> Table<'d, R> {
 pub(super) struct Chunk<'c, R: Record> {
     raw: &'c R::Chunk,
     context: &'c Context<'c>,
+    pool: &'c Arc<Pool>,
     positions: OnceCell<Option<[ScalarBuffer<f64>; 2]>>,
     rows: OnceCell<Vec<R>>,
 }
@@ -154,7 +159,7 @@ pub(super) struct Chunk<'c, R: Record> {
 impl<R: Record> Chunk<'_, R> {
     /// Longitudes and latitudes, where every row is a point.
     pub(super) fn positions(&self) -> Option<&[ScalarBuffer<f64>; 2]> {
-        let positions = || R::positions(self.raw).map(|(lon, lat)| [lon.into(), lat.into()]);
+        let positions = || R::positions(self.raw, self.pool);
         self.positions.get_or_init(positions).as_ref()
     }
 
@@ -176,11 +181,11 @@ impl<R: Record> Chunk<'_, R> {
     fn at_once(&self, field: &Field<R>) -> Option<ArrayRef> {
         let reals = |values: &ScalarBuffer<f64>| Arc::new(Float64Array::new(values.clone(), None));
         Some(match field {
-            Field::Geometry => arrays::points(self.positions()?),
+            Field::Geometry => arrays::points(self.positions()?, self.pool),
             Field::Column(column) => match column.name {
                 "lon" => reals(&self.positions()?[0]),
                 "lat" => reals(&self.positions()?[1]),
-                name => return R::array(self.raw, name),
+                name => return R::array(self.raw, name, self.pool),
             },
         })
     }
@@ -288,6 +293,7 @@ mod tests {
     use tilesight_tile::LonLat;
 
     use super::super::Format;
+    use super::super::record::ImageChunk;
     use super::*;
     use crate::Dataset;
 
@@ -336,7 +342,7 @@ mod tests {
                 let found = data.images(&query).unwrap();
                 let options = Options::new(Format::Arrow, &query.place);
                 let table = Table::<Image<'_>>::new(&options).unwrap();
-                for chunk in found.parts(chunk_rows) {
+                for chunk in ImageChunk::all(&found, chunk_rows) {
                     let made = table.made_of(&chunk);
                     for field in &table.fields {
                         let slow = match field {
@@ -361,7 +367,7 @@ mod tests {
             let id = batch.column_by_name("id").unwrap().to_data();
             id.buffers()[0].as_ptr()
         };
-        let part = found.parts(100).next().unwrap();
+        let part = ImageChunk::all(&found, 100).next().unwrap();
         let addresses = [(); 2].map(|()| address(table.batch(&part).unwrap()));
         assert_eq!(addresses[0], addresses[1], "both are the dataset's own");
         assert_eq!(addresses[0], found.id_column().as_ptr().cast());

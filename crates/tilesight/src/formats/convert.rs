@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::csv::{push_guarded, push_list, push_positions, push_text};
+use super::csv::{push_guarded, push_key, push_list, push_positions, push_text};
 use super::number::push_degrees;
 use super::{ATTRIBUTION, Format, LICENSE, Written};
 
@@ -17,8 +17,8 @@ mod columns;
 /// The property that comes first.
 const ID: &str = "id";
 
-/// Properties that are never formulas, though they may begin like one.
-const KEYS: [&str; 2] = ["image_id", "sequence_id"];
+/// Properties that are ids, some of which begin like a formula.
+const KEYS: [&str; 3] = [ID, "image_id", "sequence_id"];
 
 /// Spaces between the columns of a table.
 const GAP: usize = 2;
@@ -168,17 +168,14 @@ fn csv(rows: &[Feature]) -> Vec<u8> {
 }
 
 fn push_csv_row(out: &mut Vec<u8>, row: &Feature, names: &[&str], has_points: bool) {
-    push_text(out, &cell(row.property(ID)));
+    push_cell(out, row, ID);
     out.push(b',');
     if let Some(geometry) = &row.geometry {
         push_text(out, &wkt(geometry));
     }
     for name in names {
         out.push(b',');
-        let text = cell(row.property(name));
-        let is_text = row.property(name).is_string() && !KEYS.contains(name);
-        let push = if is_text { push_guarded } else { push_text };
-        push(out, &text);
+        push_cell(out, row, name);
     }
     if has_points {
         let [lon, lat] = row.point().map_or([None; 2], |position| position.map(Some));
@@ -190,6 +187,14 @@ fn push_csv_row(out: &mut Vec<u8>, row: &Feature, names: &[&str], has_points: bo
         }
     }
     out.push(b'\n');
+}
+
+fn push_cell(out: &mut Vec<u8>, row: &Feature, name: &str) {
+    match row.property(name) {
+        Value::String(text) if KEYS.contains(&name) => push_key(out, text),
+        Value::String(text) => push_guarded(out, text),
+        other => push_text(out, &cell(other)),
+    }
 }
 
 /// The names of all properties, the id first, the others as they come.

@@ -58,8 +58,8 @@ fn push_value(out: &mut Vec<u8>, value: Value) {
     match value {
         Value::Null => {}
         Value::Id(id) => push_integer(out, id),
-        Value::Text(id) if is_id(id) => push_text(out, id),
-        Value::Text(text) | Value::Foreign(text) => push_guarded(out, text),
+        Value::Text(text) => push_key(out, text),
+        Value::Foreign(text) => push_guarded(out, text),
         Value::Time(ms) => push_time(out, ms),
         Value::Flag(flag) => out.extend_from_slice(if flag { b"true" } else { b"false" }),
         Value::Degrees(degrees) => push_degrees(out, degrees),
@@ -80,6 +80,16 @@ pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// Appends what should be the id of a sequence or an image, whose origin is as unknown as that of
+/// other texts.
+pub(super) fn push_key(out: &mut Vec<u8>, text: &str) {
+    if is_id(text) {
+        push_text(out, text);
+    } else {
+        push_guarded(out, text);
+    }
+}
+
 /// Tells whether a text has the letters of a sequence id alone, of which no formula that does harm
 /// can be made. Ids stay as they are, although one in 64 starts with a minus.
 fn is_id(text: &str) -> bool {
@@ -87,9 +97,15 @@ fn is_id(text: &str) -> bool {
     text.bytes().all(is_letter)
 }
 
+/// What a formula may begin with, the wide forms of Japanese spreadsheets among them (OWASP, "CSV
+/// Injection").
+const FORMULA_STARTS: [char; 11] = [
+    '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+];
+
 /// Keeps a spreadsheet from running a text of unknown origin as a formula.
 pub(super) fn push_guarded(out: &mut Vec<u8>, text: &str) {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+    if text.starts_with(FORMULA_STARTS) {
         push_text(out, &format!("'{text}"));
     } else {
         push_text(out, text);
@@ -160,6 +176,7 @@ mod tests {
             "@SUM(1)",
             "\t=1",
             "=cmd|' /C calc'!A0",
+            "\u{ff1d}1+1",
         ] {
             assert_eq!(cell(Value::Foreign(formula)), format!("'{formula}"));
             assert_eq!(cell(Value::Text(formula)), format!("'{formula}"));

@@ -1,6 +1,10 @@
 //! Answers in the shapes of `mapillary.interface`: numbers for ids, milliseconds for times.
 
-use tilesight_query::{Image, Kind, MapFeature, Track};
+use std::fmt;
+use std::str;
+use std::sync::{Mutex, PoisonError};
+
+use tilesight_query::{Image, Kind, MapFeature, Selection, Track};
 use tilesight_tile::TileId;
 
 use super::chunks::{chunks_of, in_order};
@@ -10,9 +14,17 @@ use super::number::{push_integer, push_shortest};
 use super::record::{geometry_of, images_of, line_parts};
 use crate::Dataset;
 
-/// Points that are transformed at once, and lines.
-const POINTS_A_CHUNK: usize = 1 << 14;
+/// Points that are transformed at once, and lines: half a megabyte of text, which stays in a cache.
+const POINTS_A_CHUNK: usize = 1 << 11;
 const LINES_A_CHUNK: usize = 1 << 8;
+
+/// Writes a feature collection of the images that a question found.
+pub(crate) fn write_images(found: &Selection<'_>, out: &mut dyn fmt::Write) -> fmt::Result {
+    let push_part = |text: &mut Vec<u8>, part: &Selection<'_>| {
+        push_each(text, part.iter(), |text, image| push_image(text, &image));
+    };
+    write_collection(found.parts(POINTS_A_CHUNK), push_part, out)
+}
 
 /// A feature collection of images.
 pub(crate) fn images<'a>(rows: impl Iterator<Item = Image<'a>>) -> String {
@@ -39,24 +51,51 @@ fn collection<R: Send + Sync>(
     chunk_rows: usize,
     push_row: impl Fn(&mut Vec<u8>, &R) + Sync,
 ) -> String {
-    let mut text = Vec::from(b"{\"type\":\"FeatureCollection\",\"features\":[");
-    let start = text.len();
-    let transform = |rows: &Vec<R>| {
-        let mut text = Vec::new();
-        for row in rows {
-            text.push(b',');
-            push_row(&mut text, row);
-        }
+    let mut text = String::new();
+    let push_chunk = |text: &mut Vec<u8>, rows: &Vec<R>| push_each(text, rows.iter(), &push_row);
+    // Writing into memory does not fail.
+    let _ = write_collection(chunks_of(rows, chunk_rows), push_chunk, &mut text);
+    text
+}
+
+/// Writes a collection of the features of chunks, before each of which a comma is pushed.
+///
+/// The text comes in pieces whose memory is used again and again: filling new memory takes the
+/// system longer than it takes to make the text.
+fn write_collection<C: Send + Sync>(
+    chunks: impl Iterator<Item = C>,
+    push_chunk: impl Fn(&mut Vec<u8>, &C) + Sync,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
+    out.write_str("{\"type\":\"FeatureCollection\",\"features\":[")?;
+    let spare: Mutex<Vec<Vec<u8>>> = Mutex::default();
+    let spare = || spare.lock().unwrap_or_else(PoisonError::into_inner);
+    let transform = |chunk: &C| {
+        let mut text = spare().pop().unwrap_or_default();
+        text.clear();
+        push_chunk(&mut text, chunk);
         text
     };
-    let Ok(()) = in_order(chunks_of(rows, chunk_rows), transform, |chunk| {
-        let is_first = text.len() == start;
-        text.extend_from_slice(&chunk[usize::from(is_first)..]);
-        Ok::<_, std::convert::Infallible>(())
-    });
-    text.extend_from_slice(b"]}");
-    // Only texts and ASCII were pushed.
-    String::from_utf8(text).unwrap_or_default()
+    let mut commas_left_out = 1;
+    in_order(chunks, transform, |text| {
+        let features = str::from_utf8(&text[commas_left_out..]).map_err(|_| fmt::Error)?;
+        out.write_str(features)?;
+        commas_left_out = 0;
+        spare().push(text);
+        Ok(())
+    })?;
+    out.write_str("]}")
+}
+
+fn push_each<R>(
+    out: &mut Vec<u8>,
+    rows: impl Iterator<Item = R>,
+    push_row: impl Fn(&mut Vec<u8>, R),
+) {
+    for row in rows {
+        out.push(b',');
+        push_row(out, row);
+    }
 }
 
 fn push_image(out: &mut Vec<u8>, image: &Image<'_>) {
@@ -137,4 +176,58 @@ fn push_known<T>(out: &mut Vec<u8>, value: Option<T>, push_value: impl Fn(&mut V
 
 fn push(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tilesight_query::{ImageQuery, Place};
+    use tilesight_tile::LonLat;
+
+    use super::*;
+
+    fn image() -> impl Strategy<Value = Image<'static>> {
+        let at = (any::<i64>(), -1e-3..1e-3, -1e-3..1e-3);
+        let seen = (any::<Option<u32>>(), prop::option::of(0.0..360.0));
+        let name = prop::option::of(prop::sample::select(vec!["a", "b\"\\", "\u{e9}"]));
+        (at, seen, any::<Option<bool>>(), name).prop_map(
+            |((id, lon, lat), (captured_at, compass_angle_deg), is_pano, sequence_id)| Image {
+                captured_at_ms: captured_at.map(i64::from),
+                compass_angle_deg,
+                kind: is_pano.map(|is_pano| if is_pano { Kind::Pano } else { Kind::Flat }),
+                sequence_id,
+                organization_id: captured_at.map(i64::from),
+                ..Image::at(id, lon, lat)
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn pieces_are_the_collection_row_by_row(
+            images in prop::collection::vec(image(), 0..3 * POINTS_A_CHUNK),
+        ) {
+            let data = Dataset::from_images(images).unwrap();
+            let target = LonLat::new(0.0, 0.0).unwrap();
+            for place in [Place::Everywhere, Place::Near { target, radius_m: 80.0 }] {
+                let found = data.images(&ImageQuery { place, ..ImageQuery::default() }).unwrap();
+                let mut text = String::new();
+                write_images(&found, &mut text).unwrap();
+                let rows: Vec<String> = found
+                    .iter()
+                    .map(|image| {
+                        let mut row = Vec::new();
+                        push_image(&mut row, &image);
+                        String::from_utf8(row).unwrap()
+                    })
+                    .collect();
+                let rows = rows.join(",");
+                prop_assert_eq!(
+                    text,
+                    format!("{{\"type\":\"FeatureCollection\",\"features\":[{rows}]}}")
+                );
+            }
+        }
+    }
 }

@@ -9,14 +9,11 @@ use tilesight_query::Image;
 use super::Batches;
 use super::chunks::chunks_of;
 use super::record::{
-    Column, Context, Geometry, HasImage, POINTS_A_CHUNK, Record, Type, Value, image_columns,
+    Column, Context, Geometry, HasImage, POINTS_A_CHUNK, Record, Type, Value, image_columns_of,
     required,
 };
 use super::{Export, Options, Written, write};
 use crate::ImageJoin;
-
-/// Where the number of the target stands: behind longitude and latitude.
-const TARGET_COLUMN: usize = 2;
 
 /// An image, and the number of the target that it was found for.
 #[derive(Debug, Clone, Copy)]
@@ -46,12 +43,10 @@ impl Record for JoinedImage<'_> {
     }
 
     fn columns(context: &Context<'_>) -> Vec<Column<Self>> {
-        let mut columns = image_columns(context);
         let target = required("target", Type::Integer, |row: &Self| {
             Value::Count(row.target)
         });
-        columns.insert(TARGET_COLUMN, target);
-        columns
+        image_columns_of(target, context)
     }
 
     fn id(&self) -> Value<'_> {
@@ -92,6 +87,7 @@ mod tests {
     use tilesight_query::{ImageQuery, Place};
     use tilesight_tile::LonLat;
 
+    use super::super::record::TARGET_COLUMN;
     use super::*;
     use crate::Dataset;
     use crate::formats::{Format, Rows, check_fields};

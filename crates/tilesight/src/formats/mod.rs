@@ -32,6 +32,8 @@ mod number;
 #[cfg(feature = "parquet")]
 mod partition;
 #[cfg(feature = "arrow")]
+mod pool;
+#[cfg(feature = "arrow")]
 mod provenance;
 mod record;
 mod roads;
@@ -54,14 +56,14 @@ use tilesight_query::{FeatureSelection, Image, MapFeature, Place, Selection, Seq
 use crate::Dataset;
 use chunks::chunks_of;
 use fields::{Field, Layout};
-use record::{Context, Record, SequenceRecord};
+use record::{Context, ImageChunk, Record, SequenceRecord};
 
 #[cfg(feature = "arrow")]
 pub use arrow::Batches;
 pub use convert::convert;
 pub use fields::{FieldError, Rows, check_fields};
 #[cfg(feature = "parquet")]
-pub use partition::{PartitionProgress, Partitioned, Partitions};
+pub use partition::{PartitionProgress, Partitioned, Partitions, Shared, in_several, read_images};
 pub use shape::SequenceShape;
 
 /// Whom to credit for everything that comes out of the tiles.
@@ -341,12 +343,13 @@ pub trait Export {
 
 impl Export for Selection<'_> {
     fn write_with(&self, options: &Options<'_>, out: &mut dyn Write) -> io::Result<Written> {
-        write::<Image<'_>, _>(|| self.parts(Image::CHUNK_ROWS), self.len(), options, out)
+        let chunks = || ImageChunk::all(self, Image::CHUNK_ROWS);
+        write::<Image<'_>, _>(chunks, self.len(), options, out)
     }
 
     #[cfg(feature = "arrow")]
     fn batches<'s>(&'s self, options: &Options<'s>) -> io::Result<Batches<'s>> {
-        Batches::new::<Image<'s>>(self.parts(Image::CHUNK_ROWS), options)
+        Batches::new::<Image<'s>>(ImageChunk::all(self, Image::CHUNK_ROWS), options)
     }
 }
 

@@ -1,15 +1,22 @@
 //! Images as a folder of GeoParquet files, one or more for each tile of a zoom.
 
-use std::fs::{self, File};
+mod read;
+mod share;
+
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tilesight_query::{Filter, Image, ImageQuery, NotHeld, Place, Selection};
+use tilesight_query::{Filter, Image, ImageQuery, NotHeld, Place};
 use tilesight_tile::{Bbox, GridPoint, TileId};
 
-use super::record::Record;
+use super::record::{ImageChunk, Record};
 use super::{Format, Options, Rows, Written, check_fields, geoparquet};
+use crate::whole::write_whole;
 use crate::{Dataset, Error};
+
+pub use read::read_images;
+pub use share::{Shared, in_several};
 
 /// Most chunks of a file: 32 row groups. More would keep those who read files side by side waiting.
 const MAX_PART_CHUNKS: usize = 32 * geoparquet::CHUNKS_A_GROUP;
@@ -47,6 +54,14 @@ pub struct Partitioned {
     pub written: Written,
 }
 
+impl Partitioned {
+    fn add(&mut self, other: Self) {
+        self.tiles += other.tiles;
+        self.files += other.files;
+        self.written.add(other.written);
+    }
+}
+
 impl Partitions {
     /// Writes the images of a dataset into a folder as a partitioned GeoParquet dataset.
     ///
@@ -54,7 +69,8 @@ impl Partitions {
     ///
     /// What was written: files `z=8/tile=145-74/part-0.parquet`, the way that engines which know
     /// Hive's partitions read into columns `z` and `tile` (column and row of the tile, in the
-    /// scheme of web maps). Each image is in one of them. Equal datasets give equal files.
+    /// scheme of web maps). Each image is in one of them. Equal datasets give equal files; a file
+    /// appears whole or not at all, in the place of one of its name.
     ///
     /// # Errors
     ///
@@ -90,32 +106,51 @@ impl Partitions {
         let rows = data.count_images(&self.query(Place::Everywhere))?;
         let mut done = Partitioned::default();
         for tile in self.tiles_with_images(data)? {
-            let found = self.query(Place::Bbox(box_of(tile)?));
-            let found = data.images(&ImageQuery {
-                // The failed tiles of all places were judged above.
-                allow_partial: true,
-                ..found
-            })?;
-            let name = format!("z={}/tile={}-{}", tile.z(), tile.x(), tile.y());
-            let folder = folder.join(name);
-            fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, error))?;
-            let files = found.len().div_ceil(MAX_PART_CHUNKS * Image::CHUNK_ROWS);
-            let mut chunks = found.parts(Image::CHUNK_ROWS);
-            for part in 0..files {
-                let path = folder.join(format!("part-{part}.parquet"));
-                let chunks = chunks.by_ref().take(MAX_PART_CHUNKS);
-                let written = self.write_part(data, chunks, &path);
-                done.written
-                    .add(written.map_err(|error| cannot_write(&path, error))?);
-                on_progress(PartitionProgress {
-                    rows_written: done.written.rows,
-                    rows,
-                });
-            }
-            done.tiles += 1;
-            done.files += files as u64;
+            let mut rows_written = done.written.rows;
+            done.add(self.write_tile(data, tile, folder, &mut |rows_more| {
+                rows_written += rows_more;
+                on_progress(PartitionProgress { rows_written, rows });
+            })?);
         }
         Ok(done)
+    }
+
+    /// Writes the files of a tile, each whole or not at all, in the place of those that are there.
+    fn write_tile(
+        &self,
+        data: &Dataset,
+        tile: TileId,
+        folder: &Path,
+        on_rows: &mut dyn FnMut(u64),
+    ) -> Result<Partitioned, Error> {
+        let found = data.images(&ImageQuery {
+            // The failed tiles of all places are judged before.
+            allow_partial: true,
+            ..self.query(Place::Bbox(box_of(tile)?))
+        })?;
+        let folder = folder.join(format!("z={}/tile={}-{}", tile.z(), tile.x(), tile.y()));
+        fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, error))?;
+        let path = |part: usize| folder.join(format!("part-{part}.parquet"));
+        let files = found.len().div_ceil(MAX_PART_CHUNKS * Image::CHUNK_ROWS);
+        let mut chunks = ImageChunk::all(&found, Image::CHUNK_ROWS);
+        let mut written = Written::default();
+        for path in (0..files).map(path) {
+            let chunks = chunks.by_ref().take(MAX_PART_CHUNKS);
+            let of_part = self.write_part(data, chunks, &path);
+            let of_part = of_part.map_err(|error| cannot_write(&path, error))?;
+            on_rows(of_part.rows);
+            written.add(of_part);
+        }
+        // Where there were more before.
+        let beyond = (files..).map(path).take_while(|path| path.exists());
+        for path in beyond {
+            fs::remove_file(&path).map_err(|error| cannot_write(&path, error))?;
+        }
+        Ok(Partitioned {
+            tiles: 1,
+            files: files as u64,
+            written,
+        })
     }
 
     /// Checks the names of the columns before anything is read.
@@ -174,7 +209,7 @@ impl Partitions {
     fn write_part<'a>(
         &self,
         data: &Dataset,
-        chunks: impl Iterator<Item = Selection<'a>>,
+        chunks: impl Iterator<Item = ImageChunk<'a>>,
         path: &Path,
     ) -> io::Result<Written> {
         let options = Options {
@@ -182,10 +217,9 @@ impl Partitions {
             data: Some(data),
             ..Options::new(Format::Parquet, &Place::Everywhere)
         };
-        let mut file = File::create_new(path)?;
-        let written = geoparquet::write::<Image<'_>>(chunks, &options, &mut file)?;
-        file.sync_all()?;
-        Ok(written)
+        write_whole(path, |file| {
+            geoparquet::write::<Image<'_>>(chunks, &options, file)
+        })
     }
 }
 

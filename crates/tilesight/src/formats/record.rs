@@ -1,14 +1,22 @@
 //! What every format sees of an answer: columns of values, and a geometry a row.
 
 use std::borrow::Cow;
+#[cfg(feature = "arrow")]
+use std::sync::{Arc, OnceLock};
 
 #[cfg(feature = "arrow")]
 use arrow_array::ArrayRef;
+#[cfg(feature = "arrow")]
+use arrow_buffer::ScalarBuffer;
+#[cfg(feature = "arrow")]
+use tilesight_query::Groups;
 use tilesight_query::{FeatureKind, Image, Kind, MapFeature, Place, Selection, Sequence, Track};
 use tilesight_tile::LonLat;
 
 #[cfg(feature = "arrow")]
 use super::arrays;
+#[cfg(feature = "arrow")]
+use super::pool::Pool;
 use super::{Written, gaps};
 use crate::Dataset;
 
@@ -182,13 +190,13 @@ pub(super) trait Record: Sized {
 
     /// Longitudes and latitudes of a chunk, where every row is a point.
     #[cfg(feature = "arrow")]
-    fn positions(_chunk: &Self::Chunk) -> Option<(Vec<f64>, Vec<f64>)> {
+    fn positions(_chunk: &Self::Chunk, _pool: &Arc<Pool>) -> Option<[ScalarBuffer<f64>; 2]> {
         None
     }
 
     /// A column of a chunk by its name, where it can be made at once, instead of value by value.
     #[cfg(feature = "arrow")]
-    fn array(_chunk: &Self::Chunk, _name: &str) -> Option<ArrayRef> {
+    fn array(_chunk: &Self::Chunk, _name: &str, _pool: &Arc<Pool>) -> Option<ArrayRef> {
         None
     }
 
@@ -204,31 +212,59 @@ pub(super) trait Record: Sized {
     fn geometry(&self) -> Cow<'_, Geometry>;
 }
 
+/// Images that lie side by side in an answer.
+#[derive(Debug)]
+pub(super) struct ImageChunk<'a> {
+    pub(super) images: Selection<'a>,
+    /// What they belong to, of which several columns are made.
+    #[cfg(feature = "arrow")]
+    groups: OnceLock<Groups<'a>>,
+}
+
+impl<'a> ImageChunk<'a> {
+    /// Cuts an answer into chunks.
+    pub(super) fn all<'s>(
+        images: &'s Selection<'a>,
+        chunk_rows: usize,
+    ) -> impl Iterator<Item = Self> + Send + use<'a, 's> {
+        images.parts(chunk_rows).map(|images| Self {
+            images,
+            #[cfg(feature = "arrow")]
+            groups: OnceLock::new(),
+        })
+    }
+
+    #[cfg(feature = "arrow")]
+    pub(super) fn groups(&self) -> &Groups<'a> {
+        self.groups.get_or_init(|| self.images.groups())
+    }
+}
+
 impl<'a> Record for Image<'a> {
-    type Chunk = Selection<'a>;
+    type Chunk = ImageChunk<'a>;
     const NOUN: &'static str = "images";
     const IS_POINT: bool = true;
     const CHUNK_ROWS: usize = POINTS_A_CHUNK;
 
     fn rows(chunk: &Self::Chunk, _: &Context<'_>) -> impl Iterator<Item = Self> {
-        chunk.iter()
+        chunk.images.iter()
     }
 
     fn written(chunk: &Self::Chunk) -> Written {
         Written {
-            rows: chunk.len() as u64,
-            inexact_ids: chunk.inexact_ids() as u64,
+            rows: chunk.images.len() as u64,
+            inexact_ids: chunk.images.inexact_ids() as u64,
         }
     }
 
     #[cfg(feature = "arrow")]
-    fn positions(chunk: &Self::Chunk) -> Option<(Vec<f64>, Vec<f64>)> {
-        Some(chunk.lon_lat_columns())
+    fn positions(chunk: &Self::Chunk, pool: &Arc<Pool>) -> Option<[ScalarBuffer<f64>; 2]> {
+        Some(arrays::positions(&chunk.images, pool))
     }
 
     #[cfg(feature = "arrow")]
-    fn array(chunk: &Self::Chunk, name: &str) -> Option<ArrayRef> {
-        arrays::of_images(chunk, name)
+    fn array(chunk: &Self::Chunk, name: &str, pool: &Arc<Pool>) -> Option<ArrayRef> {
+        arrays::of_images(chunk, name, pool)
     }
 
     fn columns(context: &Context<'_>) -> Vec<Column<Self>> {
@@ -298,6 +334,19 @@ pub(super) fn image_columns<R: HasImage>(context: &Context<'_>) -> Vec<Column<R>
             Value::measure(row.image().offset_deg)
         }));
     }
+    columns
+}
+
+/// Where the column of a target stands among those of images: behind longitude and latitude.
+pub(super) const TARGET_COLUMN: usize = 2;
+
+/// The columns of images that were found for targets.
+pub(super) fn image_columns_of<R: HasImage>(
+    target: Column<R>,
+    context: &Context<'_>,
+) -> Vec<Column<R>> {
+    let mut columns = image_columns(context);
+    columns.insert(TARGET_COLUMN, target);
     columns
 }
 

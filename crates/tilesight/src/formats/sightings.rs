@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use tilesight_query::{Image, Kind};
+use tilesight_query::Image;
 
 #[cfg(feature = "arrow")]
 use super::Batches;
 use super::chunks::chunks_of;
-use super::record::{Column, Context, Geometry, POINTS_A_CHUNK, Record, Type, Value};
-use super::record::{column, required};
+use super::record::{
+    Column, Context, Geometry, HasImage, POINTS_A_CHUNK, Record, Type, Value, image_columns_of,
+    required,
+};
 use super::{Export, Options, Written};
 use crate::sight::Sightings;
 
@@ -18,6 +20,12 @@ use crate::sight::Sightings;
 pub(super) struct SightingRecord<'a> {
     target_id: &'a str,
     image: Image<'a>,
+}
+
+impl HasImage for SightingRecord<'_> {
+    fn image(&self) -> &Image<'_> {
+        &self.image
+    }
 }
 
 impl Record for SightingRecord<'_> {
@@ -34,45 +42,17 @@ impl Record for SightingRecord<'_> {
         Written::of(chunk)
     }
 
-    fn columns(_: &Context<'_>) -> Vec<Column<Self>> {
-        use Type::{Category, Flag, Integer, Real, Text, Time};
-        vec![
-            required("lon", Real, |row: &Self| Value::Degrees(row.image.lon)),
-            required("lat", Real, |row: &Self| Value::Degrees(row.image.lat)),
-            required("target_id", Text, |row: &Self| {
-                Value::Foreign(row.target_id)
-            }),
-            required("id", Integer, |row: &Self| Value::Id(row.image.id)),
-            column("distance_m", Real, |row: &Self| {
-                Value::measure(row.image.distance_m)
-            }),
-            column("bearing_deg", Real, |row: &Self| {
-                Value::measure(row.image.bearing_deg)
-            }),
-            column("offset_deg", Real, |row: &Self| {
-                Value::measure(row.image.offset_deg)
-            }),
-            column("captured_at", Time, |row: &Self| {
-                Value::time(row.image.captured_at_ms)
-            }),
-            column("compass_angle", Real, |row: &Self| {
-                row.image
-                    .compass_angle_deg
-                    .map_or(Value::Null, Value::Number)
-            }),
-            column("is_pano", Flag, |row: &Self| {
-                (row.image.kind).map_or(Value::Null, |kind| Value::Flag(kind == Kind::Pano))
-            }),
-            column("sequence_id", Category, |row: &Self| {
-                row.image.sequence_id.map_or(Value::Null, Value::Text)
-            }),
-            column("organization_id", Integer, |row: &Self| {
-                Value::id(row.image.organization_id)
-            }),
-            column("creator_id", Integer, |row: &Self| {
-                Value::id(row.image.creator_id)
-            }),
-        ]
+    fn columns(context: &Context<'_>) -> Vec<Column<Self>> {
+        // Whatever the place was, targets were looked at from somewhere.
+        let context = Context {
+            has_distance: true,
+            has_bearing: true,
+            ..*context
+        };
+        let target = required("target_id", Type::Text, |row: &Self| {
+            Value::Foreign(row.target_id)
+        });
+        image_columns_of(target, &context)
     }
 
     fn id(&self) -> Value<'_> {
@@ -108,5 +88,41 @@ impl Export for Sightings<'_> {
     fn batches<'s>(&'s self, options: &Options<'s>) -> io::Result<Batches<'s>> {
         let chunks = chunks_of(self.records(), SightingRecord::CHUNK_ROWS);
         Batches::new::<SightingRecord<'s>>(chunks, options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tilesight_query::Place;
+    use tilesight_tile::LonLat;
+
+    use super::*;
+    use crate::Dataset;
+    use crate::formats::Format;
+    use crate::shapes::Feature;
+    use crate::sight::SightQuery;
+
+    #[test]
+    fn columns_are_those_of_images_that_look_at_something_and_the_target() {
+        let image = Image {
+            compass_angle_deg: Some(90.0),
+            ..Image::at(1, 24.0, 60.0)
+        };
+        let data = Dataset::from_images([image]).unwrap();
+        let targets = [Feature::at("door", LonLat::new(24.0005, 60.0).unwrap())];
+        let found = data.sees(&targets, &SightQuery::default()).unwrap();
+        let mut csv = Vec::new();
+        found
+            .write(Format::Csv, &Place::Everywhere, &mut csv)
+            .unwrap();
+        let lines: Vec<_> = str::from_utf8(&csv).unwrap().lines().collect();
+        assert_eq!(
+            lines[0],
+            "lon,lat,target_id,id,captured_at,compass_angle,is_pano,sequence_id,organization_id,\
+             creator_id,distance_m,bearing_deg,offset_deg"
+        );
+        let cells: Vec<_> = lines[1].split(',').collect();
+        assert_eq!(cells[2..4], ["door", "1"]);
+        assert!(cells[10].starts_with("27."), "{}", cells[10]);
     }
 }

@@ -39,6 +39,8 @@ use crate::error::Error;
 use crate::formats::ATTRIBUTION;
 
 pub(crate) use rows::Imports;
+#[cfg(feature = "fuzzing")]
+pub(crate) use v3::kept_alike;
 pub(crate) use v3::{from_json, to_json};
 
 /// A sequence that was imported, as far as images and lines do not tell it.

@@ -154,6 +154,15 @@ pub(super) fn from_text(text: &str) -> Result<V3Sequence, ImportError> {
     )
 }
 
+/// Reads sequences as an import does; tells of each whether it is read back from what is kept of
+/// it.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn kept_alike(text: &str) -> Result<Vec<bool>, ImportError> {
+    let (sequences, _) = read(text)?;
+    let is_alike = |sequence: &V3Sequence| Ok(from_text(&to_text(sequence)?)? == *sequence);
+    sequences.iter().map(is_alike).collect()
+}
+
 fn checked(feature: OneFeature, number: usize) -> Result<V3Sequence, ImportError> {
     let key = match &feature {
         OneFeature::Feature(feature) => feature.properties.key.clone(),

@@ -75,6 +75,8 @@ struct Object<'a> {
     #[serde(borrow)]
     features: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
+    geometries: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
     crs: Option<&'a RawValue>,
 }
 
@@ -111,13 +113,33 @@ impl<'a> Object<'a> {
                 let polygons: Vec<Vec<Vertices>> = self.read()?;
                 Geometry::Polygons(polygons.iter().map(|rings| lines(rings)).collect())
             }
-            _ => {
-                return Err(ShapeFault::Kind {
-                    found: kind.to_owned(),
-                    wanted: "points, lines and polygons, alone or as Multi…",
-                });
-            }
+            "GeometryCollection" => self.collected()?,
+            _ => return Err(not_taken(kind)),
         })
+    }
+
+    /// The parts of a collection as one geometry. Tools that simplify or cut lines leave points of
+    /// no length beside them, which are passed over.
+    fn collected(&self) -> Result<Geometry, ShapeFault> {
+        let (mut points, mut lines, mut polygons) = (Vec::new(), Vec::new(), Vec::new());
+        for part in self.geometries.iter().flatten() {
+            let part = Object::parse(part.get())?;
+            // RFC 7946, section 3.1.8: collections should not be nested.
+            if part.geometries.is_some() {
+                return Err(not_taken("a collection within a collection"));
+            }
+            match part.coordinates()? {
+                Geometry::Points(more) => points.extend(more),
+                Geometry::Lines(more) => lines.extend(more),
+                Geometry::Polygons(more) => polygons.extend(more),
+            }
+        }
+        match [lines.is_empty(), polygons.is_empty()] {
+            [true, true] => Ok(Geometry::Points(points)),
+            [false, true] => Ok(Geometry::Lines(lines)),
+            [true, false] if points.is_empty() => Ok(Geometry::Polygons(polygons)),
+            _ => Err(not_taken("a collection of polygons and others")),
+        }
     }
 
     fn read<T: Deserialize<'a>>(&self) -> Result<T, ShapeFault> {
@@ -134,6 +156,13 @@ impl<'a> Object<'a> {
         value
             .map(Some)
             .ok_or_else(|| ShapeFault::NoId(name.to_owned()))
+    }
+}
+
+fn not_taken(found: &str) -> ShapeFault {
+    ShapeFault::Kind {
+        found: found.to_owned(),
+        wanted: "points, lines and polygons, alone or as Multi…, and collections of one of them",
     }
 }
 
@@ -269,6 +298,39 @@ mod tests {
     }
 
     #[test]
+    fn collections_are_their_parts() {
+        let [a, b, c] = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]];
+        let point = r#"{"type":"Point","coordinates":[1,1]}"#;
+        let line = r#"{"type":"LineString","coordinates":[[0,0],[1,0]]}"#;
+        let lines = r#"{"type":"MultiLineString","coordinates":[[[1,0],[1,1]]]}"#;
+        let ring = "[[0,0],[1,0],[1,1],[0,0]]";
+        let polygon = format!(r#"{{"type":"Polygon","coordinates":[{ring}]}}"#);
+        let of = |parts: &[&str]| {
+            let parts = parts.join(",");
+            format!(r#"{{"type":"GeometryCollection","geometries":[{parts}]}}"#)
+        };
+        let check = |parts: &[&str], expected: Geometry| {
+            let features = read(of(parts).as_bytes(), None).unwrap();
+            assert_eq!(*features[0].shape.geometry(), expected);
+        };
+        check(
+            &[line, lines],
+            Geometry::Lines(vec![vec![a, b], vec![b, c]]),
+        );
+        check(&[point, line], Geometry::Lines(vec![vec![a, b]]));
+        check(&[point, point], Geometry::Points(vec![c, c]));
+        check(
+            &[&polygon],
+            Geometry::Polygons(vec![vec![vec![a, b, c, a]]]),
+        );
+        refused(&of(&[&polygon, line]), None, "polygons and others");
+        refused(&of(&[&polygon, point]), None, "polygons and others");
+        refused(&of(&[&of(&[line])]), None, "within a collection");
+        refused(&of(&[]), None, "empty");
+        refused(r#"{"type":"GeometryCollection"}"#, None, "empty");
+    }
+
+    #[test]
     fn mistakes_are_named_with_their_feature() {
         let bad = r#"{"type":"Feature","geometry":null,"properties":null}"#;
         refused(
@@ -276,11 +338,7 @@ mod tests {
             None,
             "feature 1, counted from 0",
         );
-        refused(
-            r#"{"type":"GeometryCollection","geometries":[]}"#,
-            None,
-            "GeometryCollection",
-        );
+        refused(r#"{"type":"Circle"}"#, None, "not Circle");
         refused(r#"{"type":"Point"}"#, None, "coordinates");
         refused(
             r#"{"type":"Point","coordinates":[1]}"#,
@@ -305,8 +363,8 @@ mod tests {
         #[test]
         fn any_text_is_features_or_an_error(
             text in r#"[\[\]{},:"0-9.eE\-]{0,40}"#,
-            kind in "Point|LineString|Polygon|MultiPolygon|Feature|FeatureCollection",
-            member in "coordinates|geometry|features",
+            kind in "Point|LineString|Polygon|MultiPolygon|GeometryCollection|Feature|FeatureCollection",
+            member in "coordinates|geometry|geometries|features",
         ) {
             let _ = read(text.as_bytes(), Some("id"));
             let _ = read(format!(r#"{{"type":"{kind}","{member}":{text}}}"#).as_bytes(), None);

@@ -22,7 +22,7 @@ const HAS_SRID: u32 = 0x2000_0000;
 const WGS84: u32 = 4326;
 
 /// Reads a geometry that takes all of the bytes.
-pub(super) fn read(bytes: &[u8]) -> Result<Geometry, ShapeFault> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Geometry, ShapeFault> {
     let mut reader = Reader {
         bytes,
         is_little: true,

@@ -1,6 +1,6 @@
 //! Where cameras look, and what of a shape they look at.
 
-use tilesight_query::{Image, Kind};
+use tilesight_query::Kind;
 
 use crate::plane::{Plane, Segment, Vector, cross, crosses_eastward, dot, nearest_on};
 use crate::shapes::Shape;
@@ -24,11 +24,11 @@ pub(super) enum View {
 
 impl View {
     /// The view of an image; none where nobody knows its heading.
-    pub(super) fn of(image: &Image<'_>, fov_deg: f64) -> Option<Self> {
-        if image.kind == Some(Kind::Pano) {
+    pub(super) fn of(kind: Option<Kind>, heading_deg: Option<f64>, fov_deg: f64) -> Option<Self> {
+        if kind == Some(Kind::Pano) {
             return Some(Self::Around);
         }
-        let heading = image.compass_angle_deg?;
+        let heading = heading_deg?;
         let half = fov_deg / 2.0;
         Some(if fov_deg <= 180.0 {
             Self::Within(Wedge::between(heading - half, heading + half))
@@ -148,11 +148,7 @@ mod tests {
     use super::*;
 
     fn view(heading: f64, fov_deg: f64) -> View {
-        let image = Image {
-            compass_angle_deg: Some(heading),
-            ..Image::at(1, 0.0, 0.0)
-        };
-        View::of(&image, fov_deg).unwrap()
+        View::of(None, Some(heading), fov_deg).unwrap()
     }
 
     #[track_caller]

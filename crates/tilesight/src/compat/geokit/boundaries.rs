@@ -1,8 +1,9 @@
 //! The areas that points are asked for, and the files that are written for each.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use icu_normalizer::DecomposingNormalizerBorrowed;
 use serde::Deserialize;
 use serde_json::Value;
 use tilesight_query::Place;
@@ -137,8 +138,9 @@ pub struct OutputFiles {
 /// Files beside those that were given: `{name}_{file}__pano.geojson` and
 /// `{name}_{file}__no__pano.geojson`, without the first part where the boundary has no name.
 /// Whatever a name holds, its files lie in the same folder, and no two are the same, also where
-/// the file system does not tell capital letters from small ones: what is neither a letter, a
-/// digit, nor one of `-`, `_` and `.` becomes `_`, and names that came before get a number.
+/// the file system does not tell capital letters from small ones, or letters from the same that
+/// are put together otherwise: what is neither a letter, a digit, nor one of `-`, `_` and `.`
+/// becomes `_`, and names that came before get a number.
 ///
 /// # Errors
 ///
@@ -164,7 +166,7 @@ pub fn output_files(
     let bases = [stem(points)?, stem(sequences)?];
     if bases
         .iter()
-        .map(|base| folded(base))
+        .map(|base| folded(&base.to_string_lossy()))
         .collect::<HashSet<_>>()
         .len()
         < bases.len()
@@ -174,12 +176,12 @@ pub fn output_files(
             problem: "is the file of points, too; give sequences one of their own",
         });
     }
-    let mut taken = HashSet::new();
+    let mut taken = Taken::default();
     let names = boundaries
         .iter()
         .map(|boundary| boundary.name.as_deref().map(safe));
     Ok(names
-        .map(|name| free(&bases, name.as_deref(), &mut taken))
+        .map(|name| taken.free(&bases, name.as_deref()))
         .collect())
 }
 
@@ -215,20 +217,37 @@ fn safe(name: &str) -> String {
     safe
 }
 
-/// The files of a name, or of the first number after it of which none is taken.
-fn free(bases: &[PathBuf; 2], name: Option<&str>, taken: &mut HashSet<String>) -> OutputFiles {
-    let numbered = (2_u64..).map(|number| match name {
-        Some(name) => Some(format!("{name}_{number}")),
-        None => Some(number.to_string()),
-    });
-    let mut prefixes = std::iter::once(name.map(str::to_owned)).chain(numbered);
-    loop {
-        let files = files(bases, prefixes.next().flatten().as_deref());
-        let names = files.all().map(|path| folded(path));
-        if names.iter().all(|name| !taken.contains(name)) {
-            taken.extend(names);
-            return files;
+/// What cannot be the name of another file.
+#[derive(Default)]
+struct Taken {
+    /// Paths, folded.
+    files: HashSet<String>,
+    /// For each name, folded, the first number that was not tried yet.
+    numbers: HashMap<Option<String>, u64>,
+}
+
+impl Taken {
+    /// The files of a name, or of the first number after it of which none is taken.
+    fn free(&mut self, bases: &[PathBuf; 2], name: Option<&str>) -> OutputFiles {
+        let number = self.numbers.entry(name.map(folded)).or_insert(1);
+        loop {
+            let files = files(bases, numbered(name, *number).as_deref());
+            *number += 1;
+            let names = files.all().map(|path| folded(&path.to_string_lossy()));
+            if names.iter().all(|name| !self.files.contains(name)) {
+                self.files.extend(names);
+                return files;
+            }
         }
+    }
+}
+
+/// A name with a number after it; the first has none.
+fn numbered(name: Option<&str>, number: u64) -> Option<String> {
+    match (name, number) {
+        (name, 1) => name.map(str::to_owned),
+        (Some(name), _) => Some(format!("{name}_{number}")),
+        (None, _) => Some(number.to_string()),
     }
 }
 
@@ -259,10 +278,15 @@ impl OutputFiles {
     }
 }
 
-/// A path as file systems see it that do not tell capital letters from small ones.
-fn folded(path: &Path) -> String {
+/// A text as file systems see it that tell neither capital letters from small ones nor a letter
+/// from its parts: those of Apple compare names in canonical decomposition (Unicode Standard
+/// Annex 15).
+fn folded(text: &str) -> String {
+    let decomposing = DecomposingNormalizerBorrowed::new_nfd();
+    let decomposed = decomposing.normalize(text);
     // By way of capitals, since some small letters have two of them.
-    path.to_string_lossy().to_uppercase().to_lowercase()
+    let folded = decomposed.to_uppercase().to_lowercase();
+    decomposing.normalize(&folded).into_owned()
 }
 
 #[cfg(test)]
@@ -299,6 +323,20 @@ mod tests {
             files[0].sequences_no_pano,
             Path::new("data/Old_Town_s__no__pano.geojson")
         );
+    }
+
+    #[test]
+    fn names_that_apple_takes_for_the_same_are_numbered() {
+        // A syllable and its two letters, an ideograph and its compatible twin.
+        let files = named(&["\u{ac00}", "\u{1100}\u{1161}", "\u{8c48}", "\u{f900}"]);
+        let points = files.iter().map(|files| files.points_pano.to_str());
+        let expected = [
+            "data/\u{ac00}_p__pano.geojson",
+            "data/\u{1100}\u{1161}_2_p__pano.geojson",
+            "data/\u{8c48}_p__pano.geojson",
+            "data/\u{f900}_2_p__pano.geojson",
+        ];
+        assert!(points.eq(expected.map(Some)));
     }
 
     #[test]
@@ -405,7 +443,7 @@ mod tests {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let files = named(&names);
             let paths: Vec<&PathBuf> = files.iter().flat_map(OutputFiles::all).collect();
-            let distinct: HashSet<String> = paths.iter().map(|path| folded(path)).collect();
+            let distinct: HashSet<String> = paths.iter().map(|path| folded(&path.to_string_lossy())).collect();
             prop_assert_eq!(distinct.len(), 4 * names.len());
             for path in paths {
                 prop_assert_eq!(path.parent(), Some(Path::new("data")));

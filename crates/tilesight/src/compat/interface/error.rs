@@ -1,5 +1,6 @@
 //! Why a function of the interface has no answer.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -65,6 +66,9 @@ pub enum Error {
     /// An extension that is no format.
     #[error(transparent)]
     Format(#[from] ParseFormatError),
+    /// Whoever was to take an answer up, piece by piece, did not.
+    #[error("the answer could not be handed over")]
+    Output(#[from] fmt::Error),
     /// Answers could not be saved: the file cannot be written, or the data is not GeoJSON.
     #[error("cannot save {}: {error}", path.display())]
     Save {

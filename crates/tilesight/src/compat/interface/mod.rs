@@ -27,6 +27,7 @@ mod save;
 mod service;
 mod tiles;
 
+use std::fmt;
 use std::sync::Arc;
 
 use tilesight_fetch::graph::{Id, ThumbnailSize};
@@ -236,8 +237,25 @@ impl Interface {
     /// [`Error::Tilesight`] when tiles could not be had, or the box takes more than 2,000,000;
     /// [`Error::NoToken`] when some must be fetched and no token is set.
     pub fn images_in_bbox(&self, bbox: &Bbox, filters: &ImageFilters) -> Result<String, Error> {
+        let mut text = String::new();
+        self.write_images_in_bbox(bbox, filters, &mut text)?;
+        Ok(text)
+    }
+
+    /// Writes what [`images_in_bbox`](Self::images_in_bbox) returns, piece by piece: a long answer
+    /// need not be in memory at once.
+    ///
+    /// # Errors
+    ///
+    /// As there, and [`Error::Output`] when `out` fails.
+    pub fn write_images_in_bbox(
+        &self,
+        bbox: &Bbox,
+        filters: &ImageFilters,
+        out: &mut dyn fmt::Write,
+    ) -> Result<(), Error> {
         let held = self.held(|| Needed::of_bbox(OF_IMAGES, bbox))?;
-        self.images(held.data(), Place::Bbox(*bbox), filters.filter())
+        self.write_images(held.data(), Place::Bbox(*bbox), filters.filter(), out)
     }
 
     /// Finds the sequences of which any part lies in a box and of which an image, anywhere, is as
@@ -313,9 +331,25 @@ impl Interface {
         geojson: &str,
         filters: &ImageFilters,
     ) -> Result<String, Error> {
+        let mut text = String::new();
+        self.write_images_in_geojson(geojson, filters, &mut text)?;
+        Ok(text)
+    }
+
+    /// Writes what [`images_in_geojson`](Self::images_in_geojson) returns, piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// As there, and [`Error::Output`] when `out` fails.
+    pub fn write_images_in_geojson(
+        &self,
+        geojson: &str,
+        filters: &ImageFilters,
+        out: &mut dyn fmt::Write,
+    ) -> Result<(), Error> {
         let region = Region::from_geojson(geojson).map_err(crate::Error::from)?;
         let held = self.held(|| Needed::of_region(OF_IMAGES, &region))?;
-        self.images(held.data(), Place::Region(region), filters.filter())
+        self.write_images(held.data(), Place::Region(region), filters.filter(), out)
     }
 
     /// Finds the images inside a shape: the same as
@@ -486,9 +520,21 @@ impl Interface {
     }
 
     fn images(&self, data: &Dataset, place: Place, filter: Filter) -> Result<String, Error> {
+        let mut text = String::new();
+        self.write_images(data, place, filter, &mut text)?;
+        Ok(text)
+    }
+
+    fn write_images(
+        &self,
+        data: &Dataset,
+        place: Place,
+        filter: Filter,
+        out: &mut dyn fmt::Write,
+    ) -> Result<(), Error> {
         let query = self.image_query(place, filter);
         let found = data.images(&query).map_err(crate::Error::from)?;
-        Ok(shapes::images(found.iter()))
+        Ok(shapes::write_images(&found, out)?)
     }
 
     /// The images in the tile that holds a position, nearest first; in several tiles, where it

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tilesight_fetch::graph;
 use tilesight_fetch::{FetchOptions, Manners, Origin, OriginError, Token};
 
-use super::Error;
+use super::{Error, arguments};
 
 /// Where the token is.
 const TOKEN_VARIABLE: &str = "MAPILLARY_ACCESS_TOKEN";
@@ -17,7 +17,10 @@ const STORE_VARIABLE: &str = "TILESIGHT_STORE";
 const TILE_VARIABLE: &str = "TILESIGHT_TILE_URL";
 const GRAPH_VARIABLE: &str = "TILESIGHT_GRAPH_URL";
 
-/// What stands for no lasting store.
+/// How many tiles are asked for in a second.
+const RATE_VARIABLE: &str = "TILESIGHT_RATE";
+
+/// What stands for no lasting store, and for no limit of the rate.
 const OFF: &str = "off";
 
 /// Longest that a question to the Graph API waits when the limit of requests is reached.
@@ -75,11 +78,13 @@ impl Options {
     /// Reads the environment: the token from `MAPILLARY_ACCESS_TOKEN`, the store from
     /// `TILESIGHT_STORE` (`off` for a temporary one; where nothing is said,
     /// `tilesight/interface.mbtiles` in the user's folder for caches), the origins from
-    /// `TILESIGHT_TILE_URL` and `TILESIGHT_GRAPH_URL`.
+    /// `TILESIGHT_TILE_URL` and `TILESIGHT_GRAPH_URL`, and from `TILESIGHT_RATE` how many tiles are
+    /// asked for in a second at most (`off` for no limit, which no service but one's own bears).
     ///
     /// # Errors
     ///
-    /// [`Error::Token`] and [`Error::Origin`] for what is set and cannot be used.
+    /// [`Error::Token`], [`Error::Origin`] and [`Error::Argument`] for what is set and cannot be
+    /// used.
     pub fn from_environment() -> Result<Self, Error> {
         Self::from_variables(|name| env::var_os(name).map(|value| value.to_string_lossy().into()))
     }
@@ -98,6 +103,9 @@ impl Options {
         };
         let token = variable(TOKEN_VARIABLE).map(|text| Token::new(&text));
         options.token = token.transpose()?;
+        if let Some(text) = variable(RATE_VARIABLE) {
+            options.fetch.manners.rate = rate(&text)?;
+        }
         if let Some(origin) = origin(TILE_VARIABLE)? {
             options.fetch.tile_origin = origin;
         }
@@ -110,6 +118,20 @@ impl Options {
 
 fn of_variable(variable: &'static str) -> impl Fn(OriginError) -> Error {
     move |error| Error::Origin { variable, error }
+}
+
+/// Requests a second; none for no limit.
+fn rate(text: &str) -> Result<Option<f64>, Error> {
+    const RATE: &str = "a number of requests a second, as 5, or off for no limit";
+    if text == OFF {
+        return Ok(None);
+    }
+    let rate = text
+        .parse()
+        .ok()
+        .filter(|&rate| rate > 0.0 && rate < f64::INFINITY);
+    let wrong = || arguments::wrong(RATE_VARIABLE, format!("{text:?}"), RATE);
+    rate.map(Some).ok_or_else(wrong)
 }
 
 /// The user's folder for caches (XDG Base Directory Specification; Microsoft's known folders).
@@ -140,12 +162,21 @@ mod tests {
             ("TILESIGHT_STORE", "town.mbtiles"),
             ("TILESIGHT_TILE_URL", "http://127.0.0.1:1"),
             ("TILESIGHT_GRAPH_URL", "http://127.0.0.1:2"),
+            ("TILESIGHT_RATE", "2.5"),
         ])
         .unwrap();
+        assert_eq!(all.fetch.manners.rate, Some(2.5));
         assert!(all.token.is_some());
         assert_eq!(all.store, Some("town.mbtiles".into()));
         assert_eq!(all.fetch.tile_origin.to_string(), "http://127.0.0.1:1");
         assert_eq!(all.graph_origin.to_string(), "http://127.0.0.1:2");
+    }
+
+    #[test]
+    fn the_rate_is_limited_unless_that_is_off() {
+        let rate = |variables: &[(&str, &str)]| options(variables).unwrap().fetch.manners.rate;
+        assert_eq!(rate(&[]), Some(Manners::DEFAULT_RATE));
+        assert_eq!(rate(&[("TILESIGHT_RATE", "off")]), None);
     }
 
     #[cfg(unix)]
@@ -164,6 +195,10 @@ mod tests {
     fn what_cannot_be_used_is_named() {
         let error = options(&[("TILESIGHT_GRAPH_URL", "nowhere")]).unwrap_err();
         assert!(error.to_string().contains("TILESIGHT_GRAPH_URL"), "{error}");
+        for rate in ["0", "-1", "inf", "NaN", "fast"] {
+            let error = options(&[("TILESIGHT_RATE", rate)]).unwrap_err();
+            assert!(error.to_string().contains("as 5, or off"), "{error}");
+        }
         let error = options(&[("MAPILLARY_ACCESS_TOKEN", "two words")]).unwrap_err();
         assert!(matches!(error, Error::Token(_)), "{error}");
     }

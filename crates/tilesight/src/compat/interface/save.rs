@@ -1,13 +1,12 @@
 //! Saving answers as files.
 
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tilesight_publish::Draft;
-
 use super::{Error, arguments};
 use crate::formats::{Format, convert};
+use crate::whole::write_whole;
 
 /// What a file may be called.
 const NAME: &str = "a name of letters, digits, - and _, without an extension, as helsinki_2023";
@@ -101,18 +100,6 @@ fn checked(name: &str) -> Result<&str, Error> {
         return Ok(name);
     }
     Err(arguments::wrong("file_name", format!("{name:?}"), NAME))
-}
-
-/// Writes a file that appears whole or not at all.
-fn write_whole(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut draft = Draft::beside(path)?;
-    let mut out = BufWriter::new(draft.file());
-    write(&mut out)?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    draft.publish(true)
 }
 
 fn seconds_since_1970() -> u64 {
