@@ -1,6 +1,5 @@
 //! `get_mapillary_points`: the images and sequences of an area.
 
-use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
 
