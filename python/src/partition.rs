@@ -36,8 +36,8 @@ pub fn shares(
 /// Writes a share into a folder.
 #[pyfunction]
 #[allow(clippy::too_many_arguments, reason = "they have names in Python")]
-pub fn write_share<'py>(
-    py: Python<'py>,
+pub fn write_share(
+    py: Python<'_>,
     source: PathBuf,
     share: Vec<Tile>,
     folder: PathBuf,
@@ -45,7 +45,7 @@ pub fn write_share<'py>(
     zoom: u8,
     fields: Option<Vec<String>>,
     remainders: u16,
-) -> PyResult<Written<'py>> {
+) -> PyResult<Written<'_>> {
     let partitions = partitions(words, zoom, fields)?;
     let tiles = share.into_iter().map(|(x, y)| TileId::new(zoom, x, y));
     let tiles = tiles.collect::<Result<Vec<_>, _>>().map_err(raise)?;

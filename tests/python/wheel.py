@@ -20,8 +20,10 @@ def main():
     build()
     (wheel,) = WHEELS.glob("*.whl")
     environment.pip(sys.executable, "install", "--no-deps", "--force-reinstall", wheel)
-    tests = [PACKAGE / "tests", "--pyargs", "tilesight", ROOT / "docs" / "python.md", ROOT / "docs" / "scaling.md"]
-    options = ["-q", "-c", PACKAGE / "pyproject.toml", *sys.argv[1:]]
+    pages = [ROOT / "docs" / name for name in ("python.md", "scaling.md")]
+    tests = [PACKAGE / "tests", "--pyargs", "tilesight", *pages]
+    # What is skipped is told.
+    options = ["-q", "-rs", "-c", PACKAGE / "pyproject.toml", *sys.argv[1:]]
     sys.exit(subprocess.run([sys.executable, "-m", "pytest", *options, *tests], cwd=ROOT).returncode)
 
 

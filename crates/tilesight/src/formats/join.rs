@@ -87,7 +87,6 @@ mod tests {
     use tilesight_query::{ImageQuery, Place};
     use tilesight_tile::LonLat;
 
-    use super::super::record::TARGET_COLUMN;
     use super::*;
     use crate::Dataset;
     use crate::formats::{Format, Rows, check_fields};
@@ -128,6 +127,7 @@ mod tests {
     #[cfg(feature = "arrow")]
     #[test]
     fn columns_are_those_of_images_and_the_target() {
+        use super::super::record::TARGET_COLUMN;
         let data = Dataset::from_images([Image::at(1, 24.0, 60.0)]).unwrap();
         let query = near(24.0);
         let options = Options::new(Format::Arrow, &query.place);

@@ -1,13 +1,14 @@
 //! Sequences that run beside longer ones, left out.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::RangeInclusive;
 
 use geo::{
-    BooleanOps, BoundingRect, Buffer, Coord, LineString, MapCoords, MultiPolygon, Point, Polygon,
-    Rect,
+    BooleanOps, BoundingRect, Buffer, Coord, LineString, MapCoords, MultiLineString, MultiPoint,
+    MultiPolygon, Rect,
 };
-use rstar::primitives::{GeomWithData, Line, Rectangle};
+use rstar::primitives::{GeomWithData, Line};
 use rstar::{AABB, RTree};
 use tilesight_tile::EARTH_RADIUS_M;
 
@@ -26,10 +27,6 @@ const MAX_SEGMENT_M: f64 = 1000.0;
 
 /// Length of line that is buffered in one plane.
 const MAX_CHUNK_M: f64 = 2000.0;
-
-/// Most segments that are buffered at once: those of somebody who stands still all cross each other,
-/// and areas of some of them are united faster.
-const MAX_CHUNK_SEGMENTS: usize = 16;
 
 /// Shortest piece of a segment that is left over: about what the world grid can tell.
 const MIN_PIECE_M: f64 = 0.01;
@@ -101,7 +98,6 @@ pub fn simplify_sequence(
             continue;
         }
         kept.add(&lines);
-        kept.add_area(&area);
         sequence.feature.set("id", &sequence.id)?;
         sequence.feature.set("area", &measured(area_m2(&area)))?;
         sequence.feature.set_geometry(&polygons(&area))?;
@@ -137,21 +133,23 @@ type Polyline = Vec<Degrees>;
 /// Turns of the globe on which the same place is looked for.
 const TURNS: [f64; 3] = [-360.0, 0.0, 360.0];
 
+/// A segment of what was kept: on which turn it was found, and the numbers of its line and of
+/// itself in that.
+type Found = (usize, usize, usize);
+
 /// What was kept so far.
 struct Kept {
-    segments: RTree<Line<Degrees>>,
-    /// The polygons of the areas, by the boxes around them.
-    areas: RTree<GeomWithData<Rectangle<Degrees>, usize>>,
-    polygons: Vec<Polygon>,
+    lines: Vec<Polyline>,
+    /// The segments of the lines, with the number of the line and their own.
+    segments: RTree<GeomWithData<Line<Degrees>, (usize, usize)>>,
     buffer_m: f64,
 }
 
 impl Kept {
     fn new(buffer_m: f64) -> Self {
         Self {
+            lines: Vec::new(),
             segments: RTree::new(),
-            areas: RTree::new(),
-            polygons: Vec::new(),
             buffer_m,
         }
     }
@@ -159,23 +157,13 @@ impl Kept {
     fn add(&mut self, lines: &[Polyline]) {
         for line in lines {
             let turn = line.first().map_or(0.0, |&start| turn_of(start));
-            for segment in segments(line) {
-                let [from, to] = segment.map(|end| shifted(end, -turn));
-                self.segments.insert(Line::new(from, to));
+            let line: Polyline = line.iter().map(|&at| shifted(at, -turn)).collect();
+            for (number, [from, to]) in segments(&line).enumerate() {
+                let place = (self.lines.len(), number);
+                let segment = GeomWithData::new(Line::new(from, to), place);
+                self.segments.insert(segment);
             }
-        }
-    }
-
-    fn add_area(&mut self, area: &MultiPolygon) {
-        for polygon in area {
-            let Some(bounds) = polygon.bounding_rect() else {
-                continue;
-            };
-            let corners = [bounds.min(), bounds.max()].map(|corner| [corner.x, corner.y]);
-            let bounds = Rectangle::from_corners(corners[0], corners[1]);
-            let number = self.polygons.len();
-            self.areas.insert(GeomWithData::new(bounds, number));
-            self.polygons.push(polygon.clone());
+            self.lines.push(line);
         }
     }
 
@@ -207,7 +195,7 @@ impl Kept {
         let in_metres = |segment: [Degrees; 2]| segment.map(|position| frame.metres(position));
         let here = in_metres(segment);
         let near = self.near(segment, self.buffer_m);
-        let spans = near.filter_map(|other| span_near(here, in_metres(other), self.buffer_m));
+        let spans = near.filter_map(|(_, other)| span_near(here, in_metres(other), self.buffer_m));
         let mut left = left_by(spans.collect());
         let [a, b] = here;
         let length_m = (b[0] - a[0]).hypot(b[1] - a[1]);
@@ -216,30 +204,20 @@ impl Kept {
     }
 
     /// The segments kept that may come within `reach_m` of another one, on its turn of the globe.
-    fn near(&self, [a, b]: [Degrees; 2], reach_m: f64) -> impl Iterator<Item = [Degrees; 2]> {
-        let window = reach(a, b, reach_m);
-        TURNS.iter().flat_map(move |&turn| {
-            let found = self
-                .segments
-                .locate_in_envelope_intersecting(envelope(window, turn));
-            found.map(move |segment| [segment.from, segment.to].map(|end| shifted(end, -turn)))
-        })
-    }
-
-    /// The polygons kept that may overlap a box, in a frame of metres.
-    fn polygons_near(
+    fn near(
         &self,
-        [low, high]: [Degrees; 2],
-        frame: Frame,
-    ) -> impl Iterator<Item = Polygon> {
-        let window = reach(low, high, self.buffer_m);
-        TURNS.iter().flat_map(move |&turn| {
-            let found = self
-                .areas
-                .locate_in_envelope_intersecting(envelope(window, turn));
-            found.map(move |area| {
-                let polygon = &self.polygons[area.data];
-                polygon.map_coords(|Coord { x, y }| frame.metres([x - turn, y]).into())
+        [a, b]: [Degrees; 2],
+        reach_m: f64,
+    ) -> impl Iterator<Item = (Found, [Degrees; 2])> {
+        let window = reach(a, b, reach_m);
+        TURNS.iter().enumerate().flat_map(move |(at, &turn)| {
+            let [low, high] = window.map(|corner| shifted(corner, turn));
+            let envelope = AABB::from_corners(low, high);
+            let found = self.segments.locate_in_envelope_intersecting(envelope);
+            found.map(move |segment| {
+                let (line, number) = segment.data;
+                let ends = [segment.geom().from, segment.geom().to];
+                ((at, line, number), ends.map(|end| shifted(end, -turn)))
             })
         })
     }
@@ -254,18 +232,52 @@ impl Kept {
     fn area_around_chunk(&self, chunk: &[Degrees]) -> MultiPolygon {
         let [low, high] = bounds(chunk);
         let frame = Frame::between(low, high);
-        let mut area = buffered(chunk, frame, self.buffer_m);
-        // One by one: where rounding lets two of them overlap by a hair, they would cancel out.
-        for polygon in self.polygons_near([low, high], frame) {
-            area = area.difference(&polygon);
+        let buffered = |lines: &[&[Degrees]]| buffered(lines, frame, self.buffer_m);
+        let others = self.meeting(chunk);
+        let others: Vec<&[Degrees]> = others.iter().map(Vec::as_slice).collect();
+        let mut area = buffered(&[chunk]);
+        if !others.is_empty() {
+            area = area.difference(&buffered(&others));
         }
         on_one_turn(&area.map_coords(|Coord { x, y }| frame.degrees([x, y]).into()))
     }
-}
 
-fn envelope(window: [Degrees; 2], turn: f64) -> AABB<Degrees> {
-    let [low, high] = window.map(|corner| shifted(corner, turn));
-    AABB::from_corners(low, high)
+    /// The stretches of lines kept before whose areas meet that of a line: those not farther from
+    /// it than twice the buffer.
+    fn meeting(&self, line: &[Degrees]) -> Vec<Polyline> {
+        let reach_m = 2.0 * self.buffer_m;
+        let mut spans: BTreeMap<Found, Span> = BTreeMap::new();
+        for segment in segments(line) {
+            let frame = Frame::between(segment[0], segment[1]);
+            let in_metres = |segment: [Degrees; 2]| segment.map(|at| frame.metres(at));
+            for (found, other) in self.near(segment, reach_m) {
+                if let Some(span) = span_near(in_metres(other), in_metres(segment), reach_m) {
+                    let whole = spans.entry(found).or_insert(span);
+                    *whole = [whole[0].min(span[0]), whole[1].max(span[1])];
+                }
+            }
+        }
+        self.stretches(&spans)
+    }
+
+    /// Spans of segments on the turns on which they were found, those that meet as one line.
+    fn stretches(&self, spans: &BTreeMap<Found, Span>) -> Vec<Polyline> {
+        let mut stretches: Vec<Polyline> = Vec::new();
+        let mut ended = None;
+        for (&(turn, line, number), &span) in spans {
+            let ends = [number, number + 1].map(|i| i.min(self.lines[line].len() - 1));
+            let segment = ends.map(|end| shifted(self.lines[line][end], -TURNS[turn]));
+            let [from, to] = cut(segment, span);
+            match stretches.last_mut() {
+                Some(stretch) if span[0] == 0.0 && ended == Some((turn, line, number)) => {
+                    stretch.push(to);
+                }
+                _ => stretches.push(vec![from, to]),
+            }
+            ended = (span[1] == 1.0).then_some((turn, line, number + 1));
+        }
+        stretches
+    }
 }
 
 /// The union of areas, half by half: where they lie over each other, as those of a line that
@@ -321,8 +333,7 @@ fn chunks(line: &[Degrees]) -> Vec<&[Degrees]> {
         let frame = Frame::between(a, b);
         let [[ax, ay], [bx, by]] = [a, b].map(|position| frame.metres(position));
         length_m += (bx - ax).hypot(by - ay);
-        let is_full = length_m > MAX_CHUNK_M || last - first == MAX_CHUNK_SEGMENTS;
-        if is_full && last + 1 < line.len() {
+        if length_m > MAX_CHUNK_M && last + 1 < line.len() {
             chunks.push(&line[first..=last]);
             (first, length_m) = (last, 0.0);
         }
@@ -362,13 +373,23 @@ fn bounds(line: &[Degrees]) -> [Degrees; 2] {
     line.iter().fold([line[0]; 2], widened)
 }
 
-/// The area within a distance of a line, in metres.
-fn buffered(line: &[Degrees], frame: Frame, buffer_m: f64) -> MultiPolygon {
-    let mut line: Vec<Coord> = line.iter().map(|&p| frame.metres(p).into()).collect();
-    line.dedup();
-    match line[..] {
-        [only] => Point(only).buffer(buffer_m),
-        _ => LineString(line).buffer(buffer_m),
+/// The area within a distance of lines, in metres.
+fn buffered(lines: &[&[Degrees]], frame: Frame, buffer_m: f64) -> MultiPolygon {
+    let coordinates = |line: &&[Degrees]| {
+        let mut line: Vec<Coord> = line.iter().map(|&p| frame.metres(p).into()).collect();
+        line.dedup();
+        line
+    };
+    let (points, lines): (Vec<_>, Vec<_>) = lines
+        .iter()
+        .map(coordinates)
+        .partition(|line| line.len() == 1);
+    let lines: MultiLineString = lines.into_iter().map(LineString).collect();
+    let points: MultiPoint = points.into_iter().flatten().collect::<Vec<_>>().into();
+    match (lines.0.is_empty(), points.0.is_empty()) {
+        (_, true) => lines.buffer(buffer_m),
+        (true, _) => points.buffer(buffer_m),
+        _ => lines.buffer(buffer_m).union(&points.buffer(buffer_m)),
     }
 }
 

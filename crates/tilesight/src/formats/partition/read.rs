@@ -4,7 +4,6 @@ use std::fs::File;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
-use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Float64Type, Int64Type, TimestampMillisecondType};
 use arrow_array::{Array, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
 use parquet::arrow::ProjectionMask;
@@ -123,12 +122,12 @@ impl Columns {
             lon: required(batch, lon)?,
             lat: required(batch, lat)?,
             id: required(batch, id)?,
-            captured_at_ms: numbers(batch, captured_at)?,
-            compass_angle_deg: numbers(batch, compass_angle)?,
-            is_pano: column(batch, is_pano, |array| array.as_boolean_opt())?,
-            sequence_id: column(batch, sequence_id, |array| array.as_string_opt())?,
-            organization_id: numbers(batch, organization_id)?,
-            creator_id: numbers(batch, creator_id)?,
+            captured_at_ms: column(batch, captured_at)?,
+            compass_angle_deg: column(batch, compass_angle)?,
+            is_pano: column(batch, is_pano)?,
+            sequence_id: column(batch, sequence_id)?,
+            organization_id: column(batch, organization_id)?,
+            creator_id: column(batch, creator_id)?,
         })
     }
 
@@ -171,31 +170,20 @@ fn required<T: ArrowPrimitiveType>(
     batch: &RecordBatch,
     name: &str,
 ) -> Result<PrimitiveArray<T>, String> {
-    let column =
-        numbers(batch, name)?.filter(|column: &PrimitiveArray<T>| column.null_count() == 0);
+    let column = column::<PrimitiveArray<T>>(batch, name)?;
+    let column = column.filter(|column| column.null_count() == 0);
     column.ok_or_else(|| {
         let [lon, lat, id, ..] = COLUMNS;
         format!("{name} is missing; write it with the fields {lon}, {lat} and {id}")
     })
 }
 
-fn numbers<T: ArrowPrimitiveType>(
-    batch: &RecordBatch,
-    name: &str,
-) -> Result<Option<PrimitiveArray<T>>, String> {
-    column(batch, name, |array| array.as_primitive_opt())
-}
-
 /// A column of a type; none where there is no such column.
-fn column<A: Clone>(
-    batch: &RecordBatch,
-    name: &str,
-    of_type: impl Fn(&dyn Array) -> Option<&A>,
-) -> Result<Option<A>, String> {
+fn column<A: Clone + 'static>(batch: &RecordBatch, name: &str) -> Result<Option<A>, String> {
     let Some(array) = batch.column_by_name(name) else {
         return Ok(None);
     };
-    let column = of_type(array).cloned();
+    let column = array.as_any().downcast_ref::<A>().cloned();
     let other = || format!("{name} is {}, not as it is written here", array.data_type());
     column.map(Some).ok_or_else(other)
 }

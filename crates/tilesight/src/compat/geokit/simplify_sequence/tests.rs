@@ -283,7 +283,7 @@ proptest! {
             let metres = |segment: [Degrees; 2]| segment.map(|at| frame.metres(at));
             let is_near = |other: &&[Degrees; 2]| span_near(metres(segment), metres(**other), buffer_m).is_some();
             let found: Vec<[Degrees; 2]> =
-                kept.near(segment, buffer_m).collect();
+                kept.near(segment, buffer_m).map(|(_, other)| other).collect();
             for near in all.iter().filter(is_near) {
                 prop_assert!(found.contains(near));
             }
