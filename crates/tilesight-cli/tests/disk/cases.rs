@@ -104,7 +104,7 @@ pub const CASES: &[Case] = &[
     Case {
         name: "pack",
         before: &["pack IN/computed -o OUT/town.pmtiles"],
-        line: "pack IN/town.mbtiles --tileset images --overwrite -o OUT/town.pmtiles",
+        line: "pack IN/town.mbtiles --overwrite -o OUT/town.pmtiles",
         nature: Nature::Whole,
     },
     Case {
