@@ -1,8 +1,9 @@
 //! Making a dataset file of sources.
 
+use std::path::Path;
 use std::time::Instant;
 
-use tilesight::{BuildOptions, Built};
+use tilesight::{BuildOptions, Built, Error, QueryError};
 
 use crate::args;
 use crate::failure::Failure;
@@ -28,7 +29,7 @@ pub(crate) fn build(typed: &args::Build, voice: Voice) -> Result<(), Failure> {
     };
     let built = output::write_archive(target, *overwrite, |file| {
         let on_progress = |progress| bar.update(progress);
-        Ok(tilesight::build(sources, file, &options, &on_progress)?)
+        tilesight::build(sources, file, &options, &on_progress).map_err(of_target(target))
     });
     bar.finish();
     let Built {
@@ -50,4 +51,14 @@ pub(crate) fn build(typed: &args::Build, voice: Voice) -> Result<(), Failure> {
         begun.elapsed()
     ));
     Ok(())
+}
+
+/// Names the dataset that cannot be written.
+fn of_target(target: &Path) -> impl Fn(Error) -> Failure {
+    move |error| match error {
+        Error::WriteDataset(_) | Error::Query(QueryError::Scratch(_)) => {
+            Failure::failed(format_args!("{}: {error}", target.display()))
+        }
+        error => error.into(),
+    }
 }

@@ -1,6 +1,9 @@
 //! Writing a partitioned dataset.
 
-use tilesight::formats::{Partitioned, Partitions};
+use std::path::Path;
+
+use tilesight::Error;
+use tilesight::formats::{PartitionProgress, Partitioned, Partitions};
 
 use crate::args;
 use crate::ask;
@@ -30,11 +33,13 @@ pub(crate) fn export(typed: args::Export, voice: Voice) -> Result<(), Failure> {
     let data = ask::open(&source, voice)?;
     ask::voice_missing(partitions.missing(&data)?.as_ref(), voice);
     let bar = voice.export_bar();
-    let done = output::write_folder(&folder, overwrite, |folder| {
-        Ok(partitions.write(&data, folder, &|progress| {
+    let done = output::write_folder(&folder, overwrite, |draft| {
+        let on_progress = |progress: PartitionProgress| {
             bar.set_length(progress.rows);
             bar.set_position(progress.rows_written);
-        })?)
+        };
+        let done = partitions.write(&data, draft, &on_progress);
+        done.map_err(|error| of_target(error, draft, &folder))
     })?;
     bar.finish_and_clear();
     let Partitioned {
@@ -50,4 +55,15 @@ pub(crate) fn export(typed: args::Export, voice: Voice) -> Result<(), Failure> {
         folder.display()
     ));
     Ok(())
+}
+
+/// Names a file that cannot be written as it would be called in the end.
+fn of_target(error: Error, draft: &Path, folder: &Path) -> Failure {
+    match error {
+        Error::Write { path, error } => {
+            let inner = path.strip_prefix(draft).unwrap_or(&path);
+            Failure::cannot_write(&folder.join(inner))(error)
+        }
+        error => error.into(),
+    }
 }

@@ -1,5 +1,6 @@
 //! Why the program ends without an answer, and with which exit status.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
@@ -14,6 +15,8 @@ pub(crate) enum Failure {
     NotHeld(String),
     /// Something could not be read or written.
     Failed(String),
+    /// The answer could not be written; where to is known to whoever chose it.
+    Unwritten(io::Error),
     /// Nobody reads the output any more.
     PipeClosed,
     /// The user stopped it.
@@ -31,24 +34,45 @@ impl Failure {
 
     /// A file that could not be made.
     pub(crate) fn cannot_write(path: &Path) -> impl Fn(io::Error) -> Self {
-        move |error| Self::Failed(format!("cannot write {}: {error}", path.display()))
+        move |error| {
+            Self::Failed(format!(
+                "cannot write {}: {error}{}",
+                path.display(),
+                remedy(&error)
+            ))
+        }
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::PipeClosed => ExitCode::SUCCESS,
-            Self::Failed(_) => ExitCode::from(1),
+            Self::Failed(_) | Self::Unwritten(_) => ExitCode::from(1),
             Self::Usage(_) => ExitCode::from(2),
             Self::NotHeld(_) => ExitCode::from(3),
             Self::Interrupted => ExitCode::from(130),
         }
     }
 
-    pub(crate) fn message(&self) -> Option<&str> {
+    pub(crate) fn message(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::PipeClosed | Self::Interrupted => None,
-            Self::Usage(message) | Self::NotHeld(message) | Self::Failed(message) => Some(message),
+            Self::Usage(message) | Self::NotHeld(message) | Self::Failed(message) => {
+                Some(message.into())
+            }
+            Self::Unwritten(error) => {
+                Some(format!("cannot write the answer: {error}{}", remedy(error)).into())
+            }
         }
+    }
+}
+
+/// What helps against a failure to write.
+fn remedy(error: &io::Error) -> &'static str {
+    use io::ErrorKind::{AlreadyExists, PermissionDenied, ReadOnlyFilesystem};
+    match error.kind() {
+        PermissionDenied | ReadOnlyFilesystem => "; write it elsewhere",
+        AlreadyExists => "; add --overwrite to replace it",
+        _ => "; make room, or write it elsewhere",
     }
 }
 
@@ -56,10 +80,10 @@ impl From<tilesight::Error> for Failure {
     fn from(error: tilesight::Error) -> Self {
         match error {
             tilesight::Error::Query(error) => error.into(),
+            tilesight::Error::Store(tilesight::StoreError::Pack(error)) => Self::Unwritten(error),
             tilesight::Error::Store(error) => Self::failed(error),
-            tilesight::Error::Open(_)
-            | tilesight::Error::Write { .. }
-            | tilesight::Error::WriteDataset(_) => Self::failed(error),
+            tilesight::Error::Write { path, error } => Self::cannot_write(&path)(error),
+            tilesight::Error::Open(_) | tilesight::Error::WriteDataset(_) => Self::failed(error),
             _ => Self::usage(error),
         }
     }
@@ -84,7 +108,7 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::PipeClosed,
-            _ => Self::Failed(format!("cannot write the answer: {error}")),
+            _ => Self::Unwritten(error),
         }
     }
 }

@@ -8,8 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tempfile::NamedTempFile;
 use tilesight::Progress;
+use tilesight_publish::Draft;
+pub(crate) use tilesight_publish::folder_of;
 
 use crate::failure::Failure;
 use crate::plan::Target;
@@ -186,8 +187,8 @@ pub(crate) fn check_folder(path: &Path, overwrite: bool) -> Result<(), Failure> 
     Err(Failure::failed(format!("{} {problem}", path.display())))
 }
 
-/// Writes a folder that appears whole or not at all: what was there is put aside first, and taken
-/// away when the new one is in its place.
+/// Writes a folder that appears whole or not at all: what was there is taken away when the new one
+/// is in its place.
 #[cfg(feature = "parquet")]
 pub(crate) fn write_folder<T>(
     path: &Path,
@@ -205,15 +206,7 @@ pub(crate) fn write_folder<T>(
     let new = beside.path().join("new");
     fs::create_dir(&new).map_err(&cannot_write)?;
     let outcome = make(&new)?;
-    let old = beside.path().join("old");
-    if path.exists() {
-        fs::rename(path, &old).map_err(&cannot_write)?;
-    }
-    if let Err(error) = fs::rename(&new, path) {
-        // Whether or not there was something to put back.
-        let _ = fs::rename(&old, path);
-        return Err(cannot_write(error));
-    }
+    tilesight_publish::publish_folder(&new, path).map_err(cannot_write)?;
     Ok(outcome)
 }
 
@@ -243,14 +236,6 @@ fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
 }
 
-/// The folder that a file lies in.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
 fn write_stdout<T>(
     answer: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
@@ -265,32 +250,15 @@ fn write_file<T>(
     overwrite: bool,
     answer: impl FnOnce(&mut File) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    // A link is followed, so that what it points to is replaced.
-    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let cannot_write = Failure::cannot_write(path);
-    let mut file = create_beside(path).map_err(&cannot_write)?;
-    let _guard = Unfinished::mark(file.path());
-    let outcome = answer(file.as_file_mut())?;
-    file.as_file().sync_all().map_err(&cannot_write)?;
-    let published = if overwrite {
-        file.persist(path)
-    } else {
-        file.persist_noclobber(path)
-    };
-    published.map_err(|error| cannot_write(error.error))?;
+    let mut draft = Draft::beside(path).map_err(&cannot_write)?;
+    let _guard = Unfinished::mark(draft.path());
+    let outcome = answer(draft.file()).map_err(|failure| match failure {
+        Failure::Unwritten(error) => cannot_write(error),
+        failure => failure,
+    })?;
+    draft.publish(overwrite).map_err(cannot_write)?;
     Ok(outcome)
-}
-
-fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".tilesight-").suffix(".part");
-    #[cfg(unix)]
-    {
-        // Temporary files are private; results are as public as other new files.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder_of(path))
 }
 
 /// The temporary file or folder that an interrupt must take away, since it skips every destructor.

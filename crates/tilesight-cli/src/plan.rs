@@ -405,7 +405,7 @@ mod tests {
             args::Command::Features(typed) => Plan::features(typed, on_terminal),
             _ => unreachable!("not a question"),
         };
-        plan.map_err(|failure| failure.message().unwrap().to_owned())
+        plan.map_err(|failure| failure.message().unwrap().into_owned())
     }
 
     fn place_of(line: &str) -> Place {

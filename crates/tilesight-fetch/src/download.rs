@@ -1,10 +1,11 @@
 //! Downloading pictures into a folder, resumably.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use futures_util::{StreamExt, stream};
+use tilesight_publish::{Draft, folder_of, make_folder};
 
 use crate::graph::{self, Graph, Id, Thumbnail, ThumbnailSize};
 use crate::{Auth, GaveUp, Reply, Request, RequestError, Setback};
@@ -97,7 +98,7 @@ pub enum DownloadError {
     #[error(transparent)]
     Graph(#[from] graph::Error),
     /// The folder cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}; make room, and the same command goes on", path.display())]
     Io {
         /// Which file or folder.
         path: PathBuf,
@@ -193,7 +194,7 @@ fn is_folder_name(key: &str) -> bool {
 
 /// Holds the folder until the file is closed, which the end of the process does too.
 fn lock(folder: &Path) -> Result<File, DownloadError> {
-    fs::create_dir_all(folder).map_err(io_error(folder))?;
+    make_folder(folder).map_err(io_error(folder))?;
     let path = folder.join(LOCK_NAME);
     let file = File::create(&path).map_err(io_error(&path))?;
     match file.try_lock() {
@@ -294,12 +295,10 @@ fn read_picture(reply: Reply) -> Result<Vec<u8>, Setback<PictureError>> {
 /// Makes a file appear whole or not at all; what an earlier download left half-written is
 /// written anew.
 fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    path.parent().map_or(Ok(()), fs::create_dir_all)?;
-    let part = path.with_extension("jpg.part");
-    let mut file = File::create(&part)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(part, path)
+    make_folder(folder_of(path))?;
+    let mut draft = Draft::named(path.with_extension("jpg.part"), path)?;
+    draft.file().write_all(bytes)?;
+    draft.publish(true)
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DownloadError {
@@ -309,6 +308,8 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DownloadError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use proptest::prelude::*;
     use proptest::test_runner::TestRunner;

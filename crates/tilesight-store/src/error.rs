@@ -95,7 +95,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A store that cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}{}", path.display(), remedy(source))]
     Write {
         /// The store.
         path: PathBuf,
@@ -103,7 +103,7 @@ pub enum Error {
         source: rusqlite::Error,
     },
     /// A file beside a store that cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}; make room, and the same command goes on", path.display())]
     WriteIo {
         /// The file.
         path: PathBuf,
@@ -207,6 +207,17 @@ impl Error {
             path: path.to_owned(),
             what,
         }
+    }
+}
+
+/// What helps against a failure to write.
+fn remedy(error: &rusqlite::Error) -> &'static str {
+    use rusqlite::ErrorCode::{CannotOpen, DiskFull, SystemIoFailure};
+    match error.sqlite_error_code() {
+        Some(DiskFull | SystemIoFailure | CannotOpen) => {
+            "; make room, and the same command goes on: what was written before stays"
+        }
+        _ => "",
     }
 }
 

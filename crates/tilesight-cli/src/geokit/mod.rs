@@ -187,7 +187,7 @@ fn write<T>(
 ) -> Result<T, Failure> {
     check_extension(path)?;
     let folder = output::folder_of(path);
-    fs::create_dir_all(folder).map_err(Failure::cannot_write(folder))?;
+    tilesight_publish::make_folder(folder).map_err(Failure::cannot_write(folder))?;
     let target = Target::File {
         path: path.to_owned(),
         overwrite: true,

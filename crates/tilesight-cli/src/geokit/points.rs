@@ -1,6 +1,5 @@
 //! `get_mapillary_points`: the images and sequences of an area.
 
-use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -199,7 +198,7 @@ fn fetched(typed: &GetMapillaryPoints, voice: Voice) -> Result<&PathBuf, Failure
         },
     };
     let folder = output::folder_of(&typed.store);
-    fs::create_dir_all(folder).map_err(Failure::cannot_write(folder))?;
+    tilesight_publish::make_folder(folder).map_err(Failure::cannot_write(folder))?;
     match fetch::fetch_missing(&fetch, voice) {
         // What is missing is said again of each boundary that it is missing of.
         Err(Failure::NotHeld(_)) if typed.partial && typed.store.exists() => (),

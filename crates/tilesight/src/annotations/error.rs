@@ -87,7 +87,11 @@ pub enum AnnotationError {
         source: rusqlite::Error,
     },
     /// The file cannot be written: nothing of the change was.
-    #[error("cannot write annotations to {}: {source}", path.display())]
+    #[error(
+        "cannot write annotations to {}: {source}; nothing of the change was written: make room, \
+         then try again",
+        path.display()
+    )]
     Write {
         /// Which file.
         path: PathBuf,

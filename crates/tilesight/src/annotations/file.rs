@@ -132,6 +132,10 @@ pub fn edit<T, E: From<AnnotationError>>(
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let mut connection = connect(path, flags).map_err(AnnotationError::writing(path))?;
+    // With less, a loss of power may bring back the file that undoes the last change.
+    connection
+        .pragma_update(None, "synchronous", "EXTRA")
+        .map_err(AnnotationError::reading(path))?;
     edit_in(&mut connection, path, change)
 }
 
