@@ -295,31 +295,36 @@ fn picture(id: &str) -> Vec<u8> {
     bytes
 }
 
-impl Case {
-    /// A command of this case, as it runs for a folder.
-    pub fn command(&self, line: &str, inputs: &Inputs, service: &Service, out: &Path) -> Command {
-        let mut command = program();
-        command
-            .env("TILESIGHT_TILE_URL", service.api.origin())
-            .env("TILESIGHT_GRAPH_URL", service.api.origin());
-        for word in line.split(' ') {
-            let word = word.replace("SEQUENCE", &inputs.sequence);
-            let word = word.replace("REGION", REGION).replace("PART", PART);
-            if let Some(name) = word.strip_prefix("IN/") {
-                command.arg(inputs.path(name));
-            } else if let Some(name) = word.strip_prefix("OUT/") {
-                command.arg(out.join(name));
-            } else {
-                command.arg(word);
-            }
+/// A line of a case, as it runs for a folder.
+fn command(line: &str, inputs: &Inputs, service: &Service, out: &Path) -> Command {
+    let mut command = program();
+    command
+        .env("TILESIGHT_TILE_URL", service.api.origin())
+        .env("TILESIGHT_GRAPH_URL", service.api.origin());
+    for word in line.split(' ') {
+        let word = word.replace("SEQUENCE", &inputs.sequence);
+        let word = word.replace("REGION", REGION).replace("PART", PART);
+        if let Some(name) = word.strip_prefix("IN/") {
+            command.arg(inputs.path(name));
+        } else if let Some(name) = word.strip_prefix("OUT/") {
+            command.arg(out.join(name));
+        } else {
+            command.arg(word);
         }
-        command
+    }
+    command
+}
+
+impl Case {
+    /// The command that runs undisturbed or not, for a folder.
+    pub fn command(&self, inputs: &Inputs, service: &Service, out: &Path) -> Command {
+        command(self.line, inputs, service, out)
     }
 
     /// Makes what is there before the command runs.
     pub fn prepare(&self, inputs: &Inputs, service: &Service, out: &Path) {
         for line in self.before {
-            run(&mut self.command(line, inputs, service, out));
+            run(&mut command(line, inputs, service, out));
         }
         if self.nature == Nature::Repair {
             damage_a_tile(&out.join("town.mbtiles"));

@@ -154,9 +154,7 @@ impl<'a> Scene<'a> {
     }
 
     fn trace(&self, out: &Path, fault: Option<Fault>) -> Traced {
-        let command = self
-            .case
-            .command(self.case.line, self.inputs, &self.service, out);
+        let command = self.case.command(self.inputs, &self.service, out);
         let traced = trace(command, out, fault).unwrap();
         let what = || format!("{}: {fault:?}", self.case.name);
         for said in [&traced.stdout, &traced.stderr] {
@@ -218,9 +216,7 @@ impl<'a> Scene<'a> {
             return;
         }
         let requests = self.service.requests();
-        let mut command = self
-            .case
-            .command(self.case.line, self.inputs, &self.service, out);
+        let mut command = self.case.command(self.inputs, &self.service, out);
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         let again = content(out);
@@ -484,7 +480,7 @@ fn search_after(case: &Case, fault: ServiceFault, tally: &Tally) {
     for request in service.pictures.requests().iter().take(1) {
         service.pictures.inject(&request.path, [fault]);
     }
-    let command = case.command(case.line, inputs, &service, &place.out());
+    let command = case.command(inputs, &service, &place.out());
     let traced = trace(command, &place.out(), None).unwrap();
     let mut searched = vec![traced.stdout, traced.stderr];
     let written = traced.journal.operations.into_iter();
