@@ -154,15 +154,16 @@ fn civil_ms(text: &str) -> Option<i64> {
 }
 
 /// How long the moment is that a text `YYYY-MM-DDTHH…` names: an hour, a minute, a second or a
-/// millisecond.
+/// millisecond. Years may have a sign and six digits, and times no colons.
 fn precision_ms(text: &str) -> Option<i64> {
-    let time = text.get(11..)?;
+    let (_, time) = text.split_once(['T', 't', ' '])?;
     let end = time.find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.'));
     let time = &time[..end.unwrap_or(time.len())];
-    Some(match (time.contains('.'), time.matches(':').count()) {
+    let digits = time.bytes().filter(u8::is_ascii_digit).count();
+    Some(match (time.contains('.'), digits) {
         (true, _) => 1,
-        (_, 0) => 3_600_000,
-        (_, 1) => 60_000,
+        (_, ..=2) => 3_600_000,
+        (_, ..=4) => 60_000,
         _ => 1_000,
     })
 }
@@ -286,6 +287,22 @@ mod tests {
         check(
             "2023-05-01T10:30:15.250Z",
             "2023-05-01T10:30:15.250Z/2023-05-01T10:30:15.250Z",
+        );
+    }
+
+    #[test]
+    fn years_may_have_six_digits_and_times_no_colons() {
+        check(
+            "-002023-01-01T00:00:00.000Z",
+            "-002023-01-01T00:00:00.000Z/-002023-01-01T00:00:00.000Z",
+        );
+        check(
+            "+002023-05-01T10",
+            "2023-05-01T10:00:00.000Z/2023-05-01T10:59:59.999Z",
+        );
+        check(
+            "20230501T103015Z",
+            "2023-05-01T10:30:15.000Z/2023-05-01T10:30:15.999Z",
         );
     }
 
