@@ -66,7 +66,7 @@ impl<'a> Selection<'a> {
     }
 
     /// Fills a column with the longitudes in degrees: the same numbers as those of
-    /// [`Image`](crate::Image). It has as many places as there are images, as all that are filled.
+    /// [`Image`]. It has as many places as there are images, as all that are filled.
     pub fn fill_longitudes(&self, lons: &mut [f64]) {
         let xs = self.shared(&self.images.columns().x);
         let lon = |&x: &u32| GridPoint { x, y: 0 }.lon();

@@ -369,7 +369,11 @@ fn list_ledger(
             list.push(line);
         }
     }
-    Ok(list.finish())
+    let listed = list.finish();
+    // Ledgers of our making have each tile once; others may have no such rule.
+    let row_ids = listed.row_ids.as_deref().unwrap_or_default();
+    check_each_tile_once(&listed.tiles, row_ids, "tilesight_ledger", path)?;
+    Ok(listed)
 }
 
 /// Lists what the ledger says of some tiles; nothing of those without a tileset.
@@ -467,8 +471,8 @@ fn list(connection: &Connection, path: &Path, size: u64) -> Result<Listed, Error
         found.push((StoredTile { tileset: None, id }, row_id));
     }
     found.sort_unstable();
-    check_each_tile_once(&found, path)?;
-    let (tiles, row_ids) = found.into_iter().unzip();
+    let (tiles, row_ids): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    check_each_tile_once(&tiles, &row_ids, "tiles", path)?;
     Ok(Listed {
         tiles,
         row_ids: is_numbered.then_some(row_ids),
@@ -493,15 +497,21 @@ pub(crate) fn tile_id(z: i64, x: i64, row_from_south: i64) -> Result<TileId, Err
     })
 }
 
-fn check_each_tile_once(found: &[(StoredTile, i64)], path: &Path) -> Result<(), Error> {
-    let Some(pair) = found.windows(2).find(|pair| pair[0].0 == pair[1].0) else {
+/// Refuses a list, in its order, that has a tile twice; `table` is where it was read.
+fn check_each_tile_once(
+    tiles: &[StoredTile],
+    row_ids: &[i64],
+    table: &str,
+    path: &Path,
+) -> Result<(), Error> {
+    let Some(first) = tiles.windows(2).position(|pair| pair[0] == pair[1]) else {
         return Ok(());
     };
-    let place = |row_id| format!("row {row_id} of `tiles` in {}", path.display());
+    let place = |i: usize| format!("row {} of `{table}` in {}", row_ids[i], path.display());
     Err(Error::Twice {
-        tile: pair[0].0.id,
-        first: place(pair[0].1),
-        second: place(pair[1].1),
+        tile: tiles[first].id,
+        first: place(first),
+        second: place(first + 1),
     })
 }
 

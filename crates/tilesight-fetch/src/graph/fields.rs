@@ -125,7 +125,7 @@ impl FromStr for Fields {
     type Err = ParseFieldsError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "all" {
+        if text.trim() == "all" {
             return Ok(Self::All);
         }
         let name = |name: &str| {
