@@ -16,7 +16,7 @@ const MAX_NOTE_BYTES: u64 = 256;
 #[derive(Debug)]
 pub(crate) struct Lock {
     path: PathBuf,
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -39,8 +39,10 @@ impl Lock {
             }
             // The holder before may have removed the file between our opening and locking it.
             if is_still_at(&file, &path) {
-                sign(&mut file).map_err(Error::write_io(&path))?;
-                return Ok(Self { path, _file: file });
+                let mut lock = Self { path, file };
+                // Nothing is left behind where there is no room for the note.
+                sign(&mut lock.file).map_err(Error::write_io(&lock.path))?;
+                return Ok(lock);
             }
         }
     }
