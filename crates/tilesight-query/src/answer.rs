@@ -75,6 +75,15 @@ impl Answer {
         }
     }
 
+    /// A distance that the last row does not exceed, where one is found without measuring.
+    pub(crate) fn farthest_at_most_m(&self) -> Option<f64> {
+        let Self::Ranked(RankedRows { target, places, .. }) = self else {
+            return None;
+        };
+        let &(_, point) = places.last()?;
+        Some(target.reach_m(target.planar_squared(point.x, point.y)))
+    }
+
     pub(crate) fn truncate(&mut self, limit: usize) {
         match self {
             Self::Rows(rows) => rows.truncate(limit as u64),

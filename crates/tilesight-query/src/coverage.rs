@@ -203,13 +203,22 @@ impl Coverage {
         else {
             return None;
         };
+        if *k == 0 {
+            return None;
+        }
+        let is_full = answer.len() == *k;
+        let around = |reach_m| BoxShape::of(target.boxes_around(reach_m));
+        // A little farther than the last, which needs no trigonometry, is mostly held too.
+        if let (true, Some(at_most_m)) = (is_full, answer.farthest_at_most_m())
+            && self.holds(need, around(at_most_m).boxes())
+        {
+            return None;
+        }
         let reach = match answer.farthest_m() {
-            _ if *k == 0 => return None,
-            Some(farthest_m) if answer.len() == *k => farthest_m,
+            Some(farthest_m) if is_full => farthest_m,
             _ => *radius_m,
         };
-        let around = BoxShape::of(target.boxes_around(reach));
-        self.missing_of_circle(need, target, reach, around.boxes())
+        self.missing_of_circle(need, target, reach, around(reach).boxes())
     }
 
     fn missing_of_bbox(&self, need: Need, bbox: &Bbox, shape: &BoxShape) -> Option<NotHeld> {
@@ -266,6 +275,14 @@ impl Coverage {
         })
     }
 
+    /// Tells whether all tiles that some boxes touch are held.
+    fn holds(&self, need: Need, boxes: &[GridBox]) -> bool {
+        self.held(need.tileset()).is_some_and(|held| {
+            let rows = held.rows.get(need.min_zoom());
+            boxes.iter().all(|b| rows.holds_box(b))
+        })
+    }
+
     /// Asks for the boxes first, which is cheap and nearly always enough, and only then for the
     /// tiles that the place really touches.
     fn missing_of(
@@ -274,11 +291,11 @@ impl Coverage {
         boxes: &[GridBox],
         cover: impl FnOnce() -> (Result<TileRows, CoverError>, Bbox),
     ) -> Option<NotHeld> {
-        let held = self.held(need.tileset());
-        let rows = held.map(|held| held.rows.get(need.min_zoom()));
-        if rows.is_some_and(|rows| boxes.iter().all(|b| rows.holds_box(b))) {
+        if self.holds(need, boxes) {
             return None;
         }
+        let held = self.held(need.tileset());
+        let rows = held.map(|held| held.rows.get(need.min_zoom()));
         let (wanted, bounds) = cover();
         let wanted = wanted.ok()?;
         let missing = match rows {

@@ -16,7 +16,7 @@ pub(crate) use order::{Ranked, sort_spatially};
 pub(crate) use rank::{RowAt, rank, rank_within};
 pub(crate) use search::{
     Anywhere, Match, RowFilter, Shape, Sink, bits, mask_of, mask_of_all, mask_of_points, packed,
-    search,
+    search, verdicts,
 };
 pub(crate) use sight::{Sight, offset_deg};
 pub(crate) use target::{Radius, Target};

@@ -95,7 +95,7 @@ fn nearest_on_plane<S: Summary>(
         k,
         cutoff,
         enough: k,
-        found: Vec::with_capacity(2 * LEAF_ROWS),
+        found: Vec::with_capacity(LEAF_ROWS),
         crowd: None,
     };
     descend(tree, target, &mut nearest)?;
@@ -270,6 +270,21 @@ fn rows_of(leaf: usize, points: Points<'_>) -> Range<usize> {
     leaf * LEAF_ROWS..((leaf + 1) * LEAF_ROWS).min(points.xs.len())
 }
 
+/// The `k`-th least of some of 64 distances, of which there are more, as bits.
+fn kth_least(distances: &[f64; LEAF_ROWS], some: u64, k: usize) -> u64 {
+    let chosen = bits(some).map(|i| distances[i].to_bits());
+    if k == 1 {
+        return chosen.fold(u64::MAX, u64::min);
+    }
+    let mut list = [0; LEAF_ROWS];
+    for (place, distance) in list.iter_mut().zip(chosen) {
+        *place = distance;
+    }
+    *list[..some.count_ones() as usize]
+        .select_nth_unstable(k - 1)
+        .1
+}
+
 /// Rows found so far, by their squared distances on the plane.
 struct NearestOnPlane<'a, F> {
     target: &'a Target,
@@ -305,12 +320,7 @@ impl<S, F: RowFilter<S>> Nearest<S> for NearestOnPlane<'_, F> {
         }
         // Of the first rows most are farther than so many of them.
         if near.count_ones() as usize > self.k {
-            let mut chosen = [0; LEAF_ROWS];
-            for (place, i) in chosen.iter_mut().zip(bits(near)) {
-                *place = distances[i].to_bits();
-            }
-            let chosen = &mut chosen[..near.count_ones() as usize];
-            let (_, &mut kth, _) = chosen.select_nth_unstable(self.k - 1);
+            let kth = kth_least(&distances, near, self.k);
             self.cutoff = self.cutoff.min(self.cutoff_of(kth));
             near &= self.among_nearest(&distances);
         }

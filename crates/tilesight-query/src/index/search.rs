@@ -1,6 +1,6 @@
 //! The search: a shape and a filter go down the tree together.
 
-use std::ops::Range;
+use std::ops::{BitOr, Range};
 
 use tilesight_tile::GridBox;
 
@@ -84,6 +84,7 @@ impl Shape for Anywhere {
 #[inline]
 pub(crate) fn mask_of<T: Copy>(values: &[T], test: impl Fn(T) -> bool) -> u64 {
     match values.as_array::<LEAF_ROWS>() {
+        Some(values) if size_of::<T>() == 1 => packed_of_bytes(|i| test(values[i])),
         Some(values) => packed::<LEAF_ROWS>(|i| test(values[i])),
         None => mask_of_few(values.len(), |i| test(values[i])),
     }
@@ -113,29 +114,57 @@ pub(crate) const fn mask_of_all(rows: usize) -> u64 {
     }
 }
 
-/// Sets bit `i` of `N`, which eight divides, where `test(i)` holds, without a branch.
-///
-/// Verdicts are bytes first, which compilers make many at a time, and bits afterwards.
+/// Sets bit `i` of `N`, at most 64, where `test(i)` holds, without a branch.
 #[inline]
 pub(crate) fn packed<const N: usize>(test: impl Fn(usize) -> bool) -> u64 {
     vectorized(
         #[inline(always)]
-        || packed_at_once::<N>(test),
+        || {
+            // Words of 32 bits, as wide as most of what is tested, are made many at a time.
+            let word = |first: usize, len: usize| {
+                let bits = (0..len).map(|i| u32::from(test(first + i)) << i);
+                u64::from(bits.fold(0, BitOr::bitor))
+            };
+            let half = N.min(32);
+            word(0, half) | if N > half { word(half, N - half) << 32 } else { 0 }
+        },
     )
 }
 
-#[inline(always)]
-fn packed_at_once<const N: usize>(test: impl Fn(usize) -> bool) -> u64 {
-    // The product moves the last bit of each of eight bytes into the highest byte.
+/// The same for tests of single bytes, whose verdicts are bytes first, and bits afterwards.
+#[inline]
+fn packed_of_bytes(test: impl Fn(usize) -> bool) -> u64 {
+    /// The product moves the last bit of each of eight bytes into the highest byte.
     const GATHER: u64 = 0x0102_0408_1020_4080;
-    let mut verdicts = [0; N];
-    for (i, verdict) in verdicts.iter_mut().enumerate() {
-        *verdict = u8::from(test(i));
+    vectorized(
+        #[inline(always)]
+        || {
+            let verdicts: [u8; LEAF_ROWS] = std::array::from_fn(|i| u8::from(test(i)));
+            let eights = verdicts.as_chunks::<8>().0.iter().rev();
+            eights.fold(0, |mask, eight| {
+                mask << 8 | u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56
+            })
+        },
+    )
+}
+
+/// Judges sixteen boxes by whether they meet something, and whether they lie inside it.
+#[inline]
+pub(crate) fn verdicts(meets: impl Fn(usize) -> bool, inside: impl Fn(usize) -> bool) -> Verdicts {
+    let both = vectorized(
+        #[inline(always)]
+        || {
+            let mut both = 0;
+            for i in 0..FANOUT {
+                both |= (u32::from(meets(i)) | u32::from(inside(i)) << FANOUT) << i;
+            }
+            both
+        },
+    );
+    Verdicts {
+        meets: both as u16,
+        inside: (both >> FANOUT) as u16,
     }
-    let eights = verdicts.as_chunks::<8>().0.iter().rev();
-    eights.fold(0, |mask, eight| {
-        mask << 8 | u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56
-    })
 }
 
 /// The numbers of the bits that are set, ascending.

@@ -2,7 +2,7 @@
 
 use tilesight_tile::{Bbox, GridBox, GridPoint, LonLat};
 
-use crate::index::{BoxGroup, FANOUT, Shape, Verdicts, mask_of_points, packed};
+use crate::index::{BoxGroup, Shape, Verdicts, mask_of_points, verdicts};
 
 /// The exact ranges of columns and rows of a box: one, or two across the antimeridian, or none.
 #[derive(Clone)]
@@ -114,22 +114,20 @@ pub(crate) fn classify(b: &GridBox, nodes: &BoxGroup<'_>) -> Verdicts {
         max_x,
         max_y,
     } = nodes;
-    let meets = packed::<FANOUT>(|i| {
-        (min_x[i] <= b.max_x)
-            & (max_x[i] >= b.min_x)
-            & (min_y[i] <= b.max_y)
-            & (max_y[i] >= b.min_y)
-    });
-    let inside = packed::<FANOUT>(|i| {
-        (min_x[i] >= b.min_x)
-            & (max_x[i] <= b.max_x)
-            & (min_y[i] >= b.min_y)
-            & (max_y[i] <= b.max_y)
-    });
-    Verdicts {
-        meets: meets as u16,
-        inside: inside as u16,
-    }
+    verdicts(
+        |i| {
+            (min_x[i] <= b.max_x)
+                & (max_x[i] >= b.min_x)
+                & (min_y[i] <= b.max_y)
+                & (max_y[i] >= b.min_y)
+        },
+        |i| {
+            (min_x[i] >= b.min_x)
+                & (max_x[i] <= b.max_x)
+                & (min_y[i] >= b.min_y)
+                & (max_y[i] <= b.max_y)
+        },
+    )
 }
 
 /// Judges up to 64 positions by two unsigned comparisons each.

@@ -221,16 +221,28 @@ impl Bytes<'_> {
     /// The number after `last`: their difference, the shorter way round, with its sign in the
     /// lowest bit, seven bits a byte.
     fn next_after(&mut self, last: u32) -> u32 {
-        let (mut zigzag, mut shift) = (0u32, 0);
+        let zigzag = match *self.0 {
+            // Mostly it has two bytes.
+            [first, second, ref rest @ ..] if first >= 0x80 && second < 0x80 => {
+                self.0 = rest;
+                u32::from(first & 0x7F) | u32::from(second) << 7
+            }
+            _ => self.number_by_bytes(),
+        };
+        last.wrapping_add((zigzag >> 1) ^ (zigzag & 1).wrapping_neg())
+    }
+
+    fn number_by_bytes(&mut self) -> u32 {
+        let (mut number, mut shift) = (0, 0);
         for _ in 0..MAX_BYTES {
             let byte = self.byte();
-            zigzag |= u32::from(byte & 0x7F) << shift;
+            number |= u32::from(byte & 0x7F) << shift;
             shift += 7;
             if byte & 0x80 == 0 {
                 break;
             }
         }
-        last.wrapping_add((zigzag >> 1) ^ (zigzag & 1).wrapping_neg())
+        number
     }
 }
 

@@ -228,7 +228,14 @@ impl<C: Columns> Touch for Table<C> {
     #[inline]
     fn touch(&self, rows: Range<usize>) -> Result<(), Error> {
         match &self.seal {
-            Some(seal) if !seal.is_open() => self.check(seal, &rows),
+            Some(seal) if !seal.is_open() => {
+                // Mostly rows of one block, which was checked before.
+                let block = rows.start / C::BLOCK_ROWS;
+                if rows.end <= (block + 1) * C::BLOCK_ROWS && seal.is_checked(block) {
+                    return Ok(());
+                }
+                self.check(seal, &rows)
+            }
             _ => Ok(()),
         }
     }
@@ -252,7 +259,8 @@ impl Seal {
 
     /// Two threads may check one block at a time: both find the same.
     fn is_checked(&self, block: usize) -> bool {
-        self.checked[block / 64].load(Ordering::Acquire) >> (block % 64) & 1 == 1
+        let word = self.checked.get(block / 64);
+        word.is_some_and(|word| word.load(Ordering::Acquire) >> (block % 64) & 1 == 1)
     }
 
     fn set_checked(&self, block: usize) {
