@@ -11,10 +11,15 @@ import environment
 
 environment.enter()
 
+import atexit
 import importlib
 import json
 import math
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -119,7 +124,33 @@ class Peer:
         return len(self.ids(kind, question))
 
 
-class DuckDb(Peer):
+class Sql(Peer):
+    """One that is asked in SQL, about a table `images` of the columns."""
+
+    point, power = "ST_Point(lon, lat)", "**"
+
+    def where(self, kind, question):
+        west, south, east, north = map(float, box_around(question))
+        where = f"lon BETWEEN {west!r} AND {east!r} AND lat BETWEEN {south!r} AND {north!r}"
+        condition = kind["condition"]
+        if condition:
+            where += f" AND {condition['column']} >= {condition['from']}"
+            if "to" in condition:
+                where += f" AND {condition['column']} <= {condition['to']}"
+        if "polygon" in question:
+            polygon = f"ST_GeomFromText('{wkt(question)}')"
+            where += f" AND ST_Intersects({polygon}, {self.point})"
+        if "radius_m" in question:
+            lon, lat = question["lon"], question["lat"]
+            where += (
+                f" AND 2 * {EARTH_RADIUS_M} * asin(sqrt(sin(radians(lat - {lat!r}) / 2) {self.power} 2"
+                f" + cos(radians(lat)) * cos(radians({lat!r}))"
+                f" * sin(radians(lon - {lon!r}) / 2) {self.power} 2)) <= {question['radius_m']!r}"
+            )
+        return where
+
+
+class DuckDb(Sql):
     """Rows in spatial order, so that whole row groups are skipped; one thread."""
 
     name, needs = "DuckDB", ("duckdb", "duckdb_extension_spatial")
@@ -142,26 +173,6 @@ class DuckDb(Peer):
     def bar(self, kind):
         return 25.0 if kind["by_year"] else 50.0
 
-    def where(self, kind, question):
-        west, south, east, north = map(float, box_around(question))
-        where = f"lon BETWEEN {west!r} AND {east!r} AND lat BETWEEN {south!r} AND {north!r}"
-        condition = kind["condition"]
-        if condition:
-            where += f" AND {condition['column']} >= {condition['from']}"
-            if "to" in condition:
-                where += f" AND {condition['column']} <= {condition['to']}"
-        if "polygon" in question:
-            polygon = f"ST_GeomFromText('{wkt(question)}')"
-            where += f" AND ST_Intersects({polygon}, ST_Point(lon, lat))"
-        if "radius_m" in question:
-            lon, lat = question["lon"], question["lat"]
-            where += (
-                f" AND 2 * {EARTH_RADIUS_M} * asin(sqrt(sin(radians(lat - {lat!r}) / 2) ** 2"
-                f" + cos(radians(lat)) * cos(radians({lat!r}))"
-                f" * sin(radians(lon - {lon!r}) / 2) ** 2)) <= {question['radius_m']!r}"
-            )
-        return where
-
     def ids(self, kind, question):
         where = self.where(kind, question)
         return self.connection.execute(f"SELECT id FROM images WHERE {where}").fetchnumpy()["id"]
@@ -174,6 +185,93 @@ class DuckDb(Peer):
             f" FROM images WHERE {self.where(kind, question)} GROUP BY year ORDER BY year"
         ).fetchall()
         return [f"{'unknown' if year is None else year}: {count}" for year, count in counts]
+
+
+class PostGis(Sql):
+    """A table in spatial order with a GiST index; a server of its own, and one process of it."""
+
+    name, needs = "PostGIS", ("psycopg", "pyarrow.csv")
+    point, power = "geometry", "^"
+
+    def __init__(self, columns):
+        import psycopg
+
+        socket = start_postgres()
+        self.connection = psycopg.connect(host=str(socket), user="bars", dbname="postgres", autocommit=True)
+        self.cursor = self.connection.cursor(binary=True)
+        self.cursor.execute("CREATE EXTENSION postgis")
+        self.load(columns)
+
+    def load(self, columns):
+        from pyarrow import csv
+
+        types = {"i64": "bigint", "f64": "double precision"}
+        declared = ", ".join(f"{name} {types[kind]}" for name, kind in COLUMNS.items())
+        self.cursor.execute(f"CREATE UNLOGGED TABLE rows ({declared})")
+        with self.cursor.copy(f"COPY rows ({', '.join(COLUMNS)}) FROM STDIN (FORMAT csv)") as copy:
+            options = csv.WriteOptions(include_header=False)
+            csv.write_csv(columns_as_arrow(columns).select(list(COLUMNS)), CopySink(copy), options)
+        self.cursor.execute("CREATE UNLOGGED TABLE images AS SELECT *, ST_Point(lon, lat) AS geometry FROM rows")
+        self.cursor.execute("DROP TABLE rows")
+        self.cursor.execute("CREATE INDEX ON images USING gist (geometry)")
+        self.cursor.execute("VACUUM (FREEZE, ANALYZE) images")
+
+    def where(self, kind, question):
+        # The index holds boxes as floats, a little too large; the numbers beside it decide.
+        corners = ", ".join(repr(float(edge)) for edge in box_around(question))
+        return f"geometry && ST_MakeEnvelope({corners}) AND {super().where(kind, question)}"
+
+    def ids(self, kind, question):
+        found = self.cursor.execute(f"SELECT id FROM images WHERE {self.where(kind, question)}")
+        return found.fetchall()
+
+
+class CopySink:
+    """A file, as pyarrow writes to one, that is a COPY of PostgreSQL's."""
+
+    closed = False
+
+    def __init__(self, copy):
+        self.write = copy.write
+
+    def flush(self):
+        pass
+
+
+def start_postgres():
+    """Starts a server in a folder of its own, which ends with this program.
+
+    Returns the folder of its socket.
+    """
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("initdb") or "initdb").parent]
+    folder = Path(tempfile.mkdtemp(prefix="bars-"))
+    # PostgreSQL does not run as root.
+    user = "postgres" if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
+    # Memory for the whole table, and one process a question, like all others.
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": folder,
+        "shared_buffers": "4GB",
+        "maintenance_work_mem": "1GB",
+        "max_parallel_workers_per_gather": 0,
+        "jit": "off",
+        "fsync": "off",
+    }
+
+    def run(program, *words):
+        subprocess.run([found[-1] / program, *words], check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+
+    def stop():
+        run("pg_ctl", "stop", "--mode=immediate", f"--pgdata={folder / 'data'}")
+        shutil.rmtree(folder)
+
+    run("initdb", "--username=bars", "--auth=trust", "--encoding=UTF8", "--no-sync", f"--pgdata={folder / 'data'}")
+    options = " ".join(f"-c {name}={str(value)!r}" for name, value in settings.items())
+    run("pg_ctl", "start", "--wait", f"--log={folder / 'log'}", f"--pgdata={folder / 'data'}", f"--options={options}")
+    atexit.register(stop)
+    return folder
 
 
 class SedonaDb(Peer):
@@ -329,7 +427,7 @@ def directions(lon, lat):
     return np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
 
 
-PEERS = [DuckDb, SedonaDb, GeoPandas, StrTree, KdTree, Polars]
+PEERS = [DuckDb, PostGis, SedonaDb, GeoPandas, StrTree, KdTree, Polars]
 
 
 def check(peer, kind, seconds):
