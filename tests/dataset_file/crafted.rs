@@ -33,7 +33,7 @@ fn nonsense(random: &mut Random, width: usize) -> Vec<u8> {
         3 => 1 << random.below(64),
         _ => random.bits(),
     };
-    let mut bytes = [number.to_le_bytes(); 12].concat();
+    let mut bytes = number.to_le_bytes().repeat(width.div_ceil(8));
     bytes.truncate(width);
     bytes
 }

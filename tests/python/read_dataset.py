@@ -27,17 +27,21 @@ def read_directory(file):
     check(magic == b"\x89TSIGHT\n", "not a dataset file")
     check(version == 1, f"version {version}")
     check(file_len == len(file) == at + length, "cut short, or grown")
-    directory, end = {}, HEADER.size
+    directory, sums, end = {}, [], HEADER.size
     for _ in range(tables):
         name, number, columns, rows, block_rows, checksums, _ = TABLE.unpack_from(file, at)
         at += TABLE.size
         parts = [COLUMN.unpack_from(file, at + i * COLUMN.size) for i in range(columns)]
         at += columns * COLUMN.size
-        for width, offset in [*parts, (8, checksums)]:
+        for width, offset in parts:
             check(offset == (end + 63) // 64 * 64, "a column lies elsewhere")
-            end = offset + width * (-(-rows // block_rows) if offset == checksums else rows)
+            end = offset + width * rows
+        sums.append((checksums, 8 * -(-rows // block_rows)))
         key = name.rstrip(b"\0").decode(), number
         directory[key] = rows, [file[o : o + w * rows] for w, o in parts]
+    for offset, length in sums:
+        check(offset == (end + 63) // 64 * 64, "checksums lie elsewhere")
+        end = offset + length
     check(at == file_len, "the directory is not as long as its tables")
     return directory
 

@@ -227,7 +227,7 @@ fn dive<S: Summary>(
     open: &mut Open,
 ) -> Result<(), Error> {
     let boxes = tree.group(level, group)?;
-    let mut distances = target.planar_squared_to_each(&boxes);
+    let mut distances = target.planar_squared_to_each(boxes);
     // The boxes that fill up a group are inside out.
     distances[tree.nodes_in_group(level, group)..].fill(DONE);
     loop {

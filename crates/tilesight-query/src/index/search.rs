@@ -15,7 +15,7 @@ use crate::storage::vectorized;
 /// A box that does not meet the shape holds no row of it; a box inside has no other rows.
 pub(crate) trait Shape {
     /// Judges sixteen boxes.
-    fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts;
+    fn classify(&self, boxes: &BoxGroup) -> Verdicts;
 
     /// Judges up to 64 positions, which lie within `bounds`: bit `i` for position `i`.
     fn mask(&self, bounds: &GridBox, xs: &[u32], ys: &[u32]) -> u64;
@@ -68,7 +68,7 @@ pub(crate) trait Sink {
 pub(crate) struct Anywhere;
 
 impl Shape for Anywhere {
-    fn classify(&self, _: &BoxGroup<'_>) -> Verdicts {
+    fn classify(&self, _: &BoxGroup) -> Verdicts {
         Verdicts {
             meets: u16::MAX,
             inside: u16::MAX,
@@ -126,7 +126,12 @@ pub(crate) fn packed<const N: usize>(test: impl Fn(usize) -> bool) -> u64 {
                 u64::from(bits.fold(0, BitOr::bitor))
             };
             let half = N.min(32);
-            word(0, half) | if N > half { word(half, N - half) << 32 } else { 0 }
+            word(0, half)
+                | if N > half {
+                    word(half, N - half) << 32
+                } else {
+                    0
+                }
         },
     )
 }

@@ -183,7 +183,7 @@ impl Target {
 
     /// Squares of the planar distances to the nearest positions of sixteen boxes.
     #[inline]
-    pub(crate) fn planar_squared_to_each(&self, boxes: &BoxGroup<'_>) -> [f64; FANOUT] {
+    pub(crate) fn planar_squared_to_each(&self, boxes: &BoxGroup) -> [f64; FANOUT] {
         vectorized(
             #[inline(always)]
             || {

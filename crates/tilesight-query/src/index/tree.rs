@@ -1,8 +1,9 @@
 //! The nodes of the tree: a box and a summary each, sixteen siblings side by side.
 
+use std::mem;
 use std::ops::Range;
 
-use bytemuck::Pod;
+use bytemuck::{Pod, Zeroable};
 use tilesight_tile::GridBox;
 
 use super::FANOUT;
@@ -31,24 +32,22 @@ pub(crate) struct PackedTree<S> {
     levels: Vec<Table<Nodes<S>>>,
 }
 
-/// The nodes of a level as columns, padded to whole groups of siblings with boxes that meet
-/// nothing.
+/// The nodes of a level, sixteen siblings a row, padded with boxes that meet nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Nodes<S> {
-    min_x: Column<u32>,
-    min_y: Column<u32>,
-    max_x: Column<u32>,
-    max_y: Column<u32>,
-    summaries: Column<S>,
+    boxes: Column<BoxGroup>,
+    summaries: Column<[S; FANOUT]>,
 }
 
-/// The boxes of sixteen sibling nodes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BoxGroup<'a> {
-    pub(crate) min_x: &'a [u32; FANOUT],
-    pub(crate) min_y: &'a [u32; FANOUT],
-    pub(crate) max_x: &'a [u32; FANOUT],
-    pub(crate) max_y: &'a [u32; FANOUT],
+/// The boxes of sixteen sibling nodes, which are looked at together and lie so: edge by edge, in
+/// neighbouring cache lines of one page.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub(crate) struct BoxGroup {
+    pub(crate) min_x: [u32; FANOUT],
+    pub(crate) min_y: [u32; FANOUT],
+    pub(crate) max_x: [u32; FANOUT],
+    pub(crate) max_y: [u32; FANOUT],
 }
 
 /// Which of sixteen boxes may meet a shape, and which of those lie wholly inside it.
@@ -81,7 +80,7 @@ impl<S: Summary> PackedTree<S> {
     ///
     /// As [`new`](Self::new).
     pub(crate) fn over(entries: NodesWriter<S>, scratch: &Scratch) -> Result<Self, Error> {
-        let count = entries.len();
+        let count = entries.len;
         let mut levels = vec![entries.finish()?];
         let mut below = count;
         for nodes in levels_above(count) {
@@ -111,7 +110,7 @@ impl<S: Summary> PackedTree<S> {
                 table: S::TABLE.to_owned(),
                 problem,
             };
-            (table.len() == padded(nodes))
+            (table.len() == groups_of(nodes))
                 .then_some(table)
                 .ok_or_else(damage)
         };
@@ -153,18 +152,23 @@ impl<S: Summary> PackedTree<S> {
     ///
     /// [`Error::Damaged`] when they lie in a damaged block of a file.
     #[inline]
-    pub(crate) fn group(&self, level: usize, group: usize) -> Result<BoxGroup<'_>, Error> {
+    pub(crate) fn group(&self, level: usize, group: usize) -> Result<&BoxGroup, Error> {
         let level = &self.levels[level];
-        level.touch(group * FANOUT..(group + 1) * FANOUT)?;
-        Ok(level.columns().group(group))
+        level.touch(group..group + 1)?;
+        Ok(&level.columns().boxes[group])
     }
 
     /// Asks for the boxes of a group that will be read soon.
     #[inline]
     pub(crate) fn prefetch_group(&self, level: usize, group: usize) {
-        let nodes = self.levels[level].columns();
-        for edges in [&nodes.min_x, &nodes.min_y, &nodes.max_x, &nodes.max_y] {
-            prefetch(sixteen(edges, group));
+        let BoxGroup {
+            min_x,
+            min_y,
+            max_x,
+            max_y,
+        } = &self.levels[level].columns().boxes[group];
+        for edges in [min_x, min_y, max_x, max_y] {
+            prefetch(edges);
         }
     }
 
@@ -176,7 +180,7 @@ impl<S: Summary> PackedTree<S> {
     /// What is true of every row below one node, of a [`group`](Self::group) that was asked for
     /// before.
     pub(crate) fn summary(&self, level: usize, node: usize) -> &S {
-        &self.levels[level].columns().summaries[node]
+        &self.levels[level].columns().summaries[node / FANOUT][node % FANOUT]
     }
 
     /// The entries below one node.
@@ -221,58 +225,53 @@ fn levels_above(entries: usize) -> impl Iterator<Item = usize> {
 }
 
 /// At least one group, so that an empty tree has a root to look at.
-fn padded(nodes: usize) -> usize {
-    nodes.next_multiple_of(FANOUT).max(FANOUT)
+fn groups_of(nodes: usize) -> usize {
+    nodes.div_ceil(FANOUT).max(1)
 }
 
 /// Collects the nodes of a level.
 pub(crate) struct NodesWriter<S> {
-    min_x: Spool<u32>,
-    min_y: Spool<u32>,
-    max_x: Spool<u32>,
-    max_y: Spool<u32>,
-    summaries: Spool<S>,
+    len: usize,
+    /// Siblings that are not sixteen yet.
+    group: (BoxGroup, [S; FANOUT]),
+    boxes: Spool<BoxGroup>,
+    summaries: Spool<[S; FANOUT]>,
 }
 
 impl<S: Summary> NodesWriter<S> {
     pub(crate) fn new(scratch: &Scratch) -> Self {
-        let edge = || Spool::new(scratch);
         Self {
-            min_x: edge(),
-            min_y: edge(),
-            max_x: edge(),
-            max_y: edge(),
+            len: 0,
+            group: (BoxGroup::NOTHING, [S::zeroed(); FANOUT]),
+            boxes: Spool::new(scratch),
             summaries: Spool::new(scratch),
         }
     }
 
-    fn len(&self) -> usize {
-        self.min_x.len()
+    pub(crate) fn push(&mut self, bounds: GridBox, summary: S) -> Result<(), Error> {
+        let place = self.len % FANOUT;
+        self.group.0.set(place, bounds);
+        self.group.1[place] = summary;
+        self.len += 1;
+        if place == FANOUT - 1 {
+            self.end_group()?;
+        }
+        Ok(())
     }
 
-    pub(crate) fn push(&mut self, bounds: GridBox, summary: S) -> Result<(), Error> {
-        self.min_x.push(bounds.min_x)?;
-        self.min_y.push(bounds.min_y)?;
-        self.max_x.push(bounds.max_x)?;
-        self.max_y.push(bounds.max_y)?;
-        self.summaries.push(summary)
+    fn end_group(&mut self) -> Result<(), Error> {
+        let nothing = (BoxGroup::NOTHING, [S::zeroed(); FANOUT]);
+        let (boxes, summaries) = mem::replace(&mut self.group, nothing);
+        self.boxes.push(boxes)?;
+        self.summaries.push(summaries)
     }
 
     fn finish(mut self) -> Result<Nodes<S>, Error> {
-        let nothing = GridBox {
-            min_x: u32::MAX,
-            min_y: u32::MAX,
-            max_x: 0,
-            max_y: 0,
-        };
-        for _ in self.len()..padded(self.len()) {
-            self.push(nothing, S::zeroed())?;
+        if self.boxes.len() < groups_of(self.len) {
+            self.end_group()?;
         }
         Ok(Nodes {
-            min_x: self.min_x.finish()?,
-            min_y: self.min_y.finish()?,
-            max_x: self.max_x.finish()?,
-            max_y: self.max_y.finish()?,
+            boxes: self.boxes.finish()?,
             summaries: self.summaries.finish()?,
         })
     }
@@ -282,14 +281,12 @@ impl<S: Summary> Nodes<S> {
     /// The nodes above these, of which the first `count` are no padding.
     fn parents(&self, count: usize, scratch: &Scratch) -> Result<Self, Error> {
         let mut parents = NodesWriter::new(scratch);
-        for first in (0..count).step_by(FANOUT) {
-            let children = first..(first + FANOUT).min(count);
-            let boxes = children
-                .clone()
-                .map(|node| self.get(node))
-                .reduce(union_box);
-            let summaries = self.summaries[children].iter().copied().reduce(S::union);
-            if let (Some(bounds), Some(summary)) = (boxes, summaries) {
+        let groups = self.boxes.iter().zip(self.summaries.iter());
+        for (group, (boxes, summaries)) in groups.enumerate() {
+            let nodes = count.saturating_sub(group * FANOUT).min(FANOUT);
+            let bounds = (0..nodes).map(|i| boxes.get(i)).reduce(union_box);
+            let summary = summaries[..nodes].iter().copied().reduce(S::union);
+            if let (Some(bounds), Some(summary)) = (bounds, summary) {
                 parents.push(bounds, summary)?;
             }
         }
@@ -297,56 +294,37 @@ impl<S: Summary> Nodes<S> {
     }
 
     fn get(&self, i: usize) -> GridBox {
-        GridBox {
-            min_x: self.min_x[i],
-            min_y: self.min_y[i],
-            max_x: self.max_x[i],
-            max_y: self.max_y[i],
-        }
-    }
-
-    fn group(&self, group: usize) -> BoxGroup<'_> {
-        BoxGroup {
-            min_x: sixteen(&self.min_x, group),
-            min_y: sixteen(&self.min_y, group),
-            max_x: sixteen(&self.max_x, group),
-            max_y: sixteen(&self.max_y, group),
-        }
+        self.boxes[i / FANOUT].get(i % FANOUT)
     }
 }
 
 impl<S: Summary> Columns for Nodes<S> {
     const NAME: &'static str = S::TABLE;
-    const BLOCK_ROWS: usize = FANOUT * FANOUT;
+    const BLOCK_ROWS: usize = FANOUT;
 
     fn len(&self) -> usize {
-        self.min_x.len()
+        self.boxes.len()
     }
 
     fn widths() -> Vec<usize> {
-        let mut widths = vec![size_of::<u32>(); 4];
-        widths.extend((size_of::<S>() > 0).then_some(size_of::<S>()));
+        let mut widths = vec![size_of::<BoxGroup>()];
+        widths.extend((size_of::<S>() > 0).then_some(size_of::<[S; FANOUT]>()));
         widths
     }
 
     fn bytes(&self, rows: Range<usize>) -> Vec<&[u8]> {
-        let edges = [&self.min_x, &self.min_y, &self.max_x, &self.max_y];
-        let mut bytes: Vec<_> = edges.map(|edge| bytes_of(edge, rows.clone())).into();
+        let mut bytes = vec![bytes_of(&self.boxes, rows.clone())];
         bytes.extend((size_of::<S>() > 0).then(|| bytes_of(&self.summaries, rows)));
         bytes
     }
 
     fn open(reader: &mut ColumnReader<'_>) -> Result<Self, Damage> {
-        let summaries = |reader: &mut ColumnReader<'_>| match size_of::<S>() {
-            0 => Ok(vec![S::zeroed(); reader.rows()].into()),
-            _ => reader.column(),
-        };
         Ok(Self {
-            min_x: reader.column()?,
-            min_y: reader.column()?,
-            max_x: reader.column()?,
-            max_y: reader.column()?,
-            summaries: summaries(reader)?,
+            boxes: reader.column()?,
+            summaries: match size_of::<S>() {
+                0 => vec![[S::zeroed(); FANOUT]; reader.rows()].into(),
+                _ => reader.column()?,
+            },
         })
     }
 }
@@ -358,11 +336,15 @@ impl<S> Sound for Nodes<S> {
     }
 }
 
-fn sixteen(column: &[u32], group: usize) -> &[u32; FANOUT] {
-    &column.as_chunks::<FANOUT>().0[group]
-}
+impl BoxGroup {
+    /// Boxes that are inside out: they meet nothing.
+    const NOTHING: Self = Self {
+        min_x: [u32::MAX; FANOUT],
+        min_y: [u32::MAX; FANOUT],
+        max_x: [0; FANOUT],
+        max_y: [0; FANOUT],
+    };
 
-impl BoxGroup<'_> {
     /// The box of one of the sixteen; one that meets nothing where there is no such node.
     pub(crate) fn get(&self, i: usize) -> GridBox {
         GridBox {
@@ -371,6 +353,13 @@ impl BoxGroup<'_> {
             max_x: self.max_x[i],
             max_y: self.max_y[i],
         }
+    }
+
+    fn set(&mut self, i: usize, bounds: GridBox) {
+        self.min_x[i] = bounds.min_x;
+        self.min_y[i] = bounds.min_y;
+        self.max_x[i] = bounds.max_x;
+        self.max_y[i] = bounds.max_y;
     }
 }
 

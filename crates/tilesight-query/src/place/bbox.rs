@@ -92,7 +92,7 @@ impl BoxShape {
 }
 
 impl Shape for BoxShape {
-    fn classify(&self, nodes: &BoxGroup<'_>) -> Verdicts {
+    fn classify(&self, nodes: &BoxGroup) -> Verdicts {
         self.boxes().iter().fold(Verdicts::NONE, |verdicts, b| {
             verdicts.or(classify(b, nodes))
         })
@@ -107,7 +107,7 @@ impl Shape for BoxShape {
 
 /// Judges sixteen boxes against one.
 #[inline]
-pub(crate) fn classify(b: &GridBox, nodes: &BoxGroup<'_>) -> Verdicts {
+pub(crate) fn classify(b: &GridBox, nodes: &BoxGroup) -> Verdicts {
     let BoxGroup {
         min_x,
         min_y,

@@ -75,7 +75,7 @@ impl Circle {
 }
 
 impl Shape for Circle {
-    fn classify(&self, nodes: &BoxGroup<'_>) -> Verdicts {
+    fn classify(&self, nodes: &BoxGroup) -> Verdicts {
         let mut verdicts = Verdicts::NONE;
         for i in bits(u64::from(self.around.classify(nodes).meets)) {
             let bounds = nodes.get(i);

@@ -8,7 +8,7 @@ use crate::index::{BoxGroup, FANOUT, Shape, Verdicts};
 /// A place that lines can pass through.
 pub(crate) trait LineShape {
     /// Judges the boxes around sixteen lines: what lies inside meets the place.
-    fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts;
+    fn classify(&self, boxes: &BoxGroup) -> Verdicts;
 
     /// Judges the box around one line.
     fn relate(&self, bounds: &GridBox) -> Relation;
@@ -41,7 +41,7 @@ impl LineBox {
 }
 
 impl LineShape for LineBox {
-    fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts {
+    fn classify(&self, boxes: &BoxGroup) -> Verdicts {
         let inside = self.shape.classify(boxes).inside;
         Verdicts {
             meets: self.around.classify(boxes).meets,
@@ -64,12 +64,14 @@ impl LineShape for LineBox {
     }
 
     fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool {
-        self.around.intersects(&box_around(a, b)) && self.bbox.meets_segment(a, b)
+        // An end inside settles it without a conversion to degrees.
+        self.around.intersects(&box_around(a, b))
+            && (self.contains(a) || self.contains(b) || self.bbox.meets_segment(a, b))
     }
 }
 
 impl LineShape for RegionShape {
-    fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts {
+    fn classify(&self, boxes: &BoxGroup) -> Verdicts {
         let mut verdicts = Shape::classify(self, boxes);
         // Lines may meet it between the grid positions, where it is thin.
         for i in 0..FANOUT {
@@ -96,7 +98,7 @@ impl LineShape for RegionShape {
 }
 
 impl LineShape for Circle {
-    fn classify(&self, boxes: &BoxGroup<'_>) -> Verdicts {
+    fn classify(&self, boxes: &BoxGroup) -> Verdicts {
         Shape::classify(self, boxes)
     }
 

@@ -9,7 +9,7 @@ use crate::index::{BoxGroup, Shape, Verdicts, bits};
 pub(crate) struct RegionShape(pub(crate) PreparedRegion);
 
 impl Shape for RegionShape {
-    fn classify(&self, nodes: &BoxGroup<'_>) -> Verdicts {
+    fn classify(&self, nodes: &BoxGroup) -> Verdicts {
         let near = self
             .0
             .bounds()

@@ -7,6 +7,7 @@
 use std::io::{self, Seek, Write};
 use std::ops::Range;
 
+use bytemuck::{Pod, Zeroable};
 use tilesight_tile::{GridBox, GridPoint};
 
 use crate::error::Error;
@@ -29,8 +30,15 @@ const MAX_BYTES: usize = 5;
 const BEGINS_PART: u8 = 0x80;
 
 columns! {
-    /// Where each chunk lies, on the plane and among the bytes.
+    /// Where each chunk lies.
     struct ChunkColumns = "chunk", 1024;
+    place: ChunkPlace,
+}
+
+/// Where a chunk lies, on the plane and among the bytes.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub(super) struct ChunkPlace {
     min_x: u32,
     min_y: u32,
     max_x: u32,
@@ -38,10 +46,23 @@ columns! {
     start: u64,
 }
 
+impl ChunkPlace {
+    const fn bounds(&self) -> GridBox {
+        GridBox {
+            min_x: self.min_x,
+            min_y: self.min_y,
+            max_x: self.max_x,
+            max_y: self.max_y,
+        }
+    }
+}
+
 impl Sound for ChunkColumns {
     /// Where bytes lie is not believed as they are read; boxes are ranges.
-    fn is_sound(&self, mut rows: Range<usize>, _: &Limits) -> bool {
-        rows.all(|i| self.min_x[i] <= self.max_x[i] && self.min_y[i] <= self.max_y[i])
+    fn is_sound(&self, rows: Range<usize>, _: &Limits) -> bool {
+        let is_range =
+            |place: &ChunkPlace| place.min_x <= place.max_x && place.min_y <= place.max_y;
+        self.place[rows].iter().all(is_range)
     }
 }
 
@@ -102,11 +123,11 @@ impl Chunks {
             return Ok(());
         }
         self.touch_boxes(chunks.clone())?;
-        let starts = &self.table.columns().start;
+        let places = &self.table.columns().place;
         // Nothing in a chunk is longer than its images or its vertices can be.
         let longest = 1 + MAX_BYTES * LEN.max(2 * (SEGMENTS + 1));
-        let bytes = starts[chunks.start] as usize
-            ..(starts[chunks.end - 1] as usize).saturating_add(longest);
+        let last = places[chunks.end - 1].start as usize;
+        let bytes = places[chunks.start].start as usize..last.saturating_add(longest);
         self.bytes
             .touch(bytes.start..bytes.end.min(self.bytes.len()))
     }
@@ -118,16 +139,7 @@ impl Chunks {
 
     /// Asks for the boxes of some chunks that will be read soon.
     pub(super) fn prefetch_boxes(&self, chunks: Range<usize>) {
-        let ChunkColumns {
-            min_x,
-            min_y,
-            max_x,
-            max_y,
-            ..
-        } = self.table.columns();
-        for edges in [min_x, min_y, max_x, max_y] {
-            prefetch(&edges[chunks.clone()]);
-        }
+        prefetch(&self.table.columns().place[chunks]);
     }
 
     /// Makes sure that the boxes of some chunks may be read.
@@ -137,13 +149,7 @@ impl Chunks {
 
     /// The box around a chunk; its box was touched.
     pub(super) fn bounds(&self, chunk: usize) -> GridBox {
-        let table = self.table.columns();
-        GridBox {
-            min_x: table.min_x[chunk],
-            min_y: table.min_y[chunk],
-            max_x: table.max_x[chunk],
-            max_y: table.max_y[chunk],
-        }
+        self.table.columns().place[chunk].bounds()
     }
 
     /// The rows of the images of a chunk, at most [`LEN`]; it was touched.
@@ -183,7 +189,7 @@ impl Chunks {
     }
 
     fn bytes_of(&self, chunk: usize) -> Bytes<'_> {
-        let start = self.table.columns().start[chunk] as usize;
+        let start = self.table.columns().place[chunk].start as usize;
         Bytes(self.bytes.columns().byte.get(start..).unwrap_or_default())
     }
 }
@@ -248,11 +254,7 @@ impl Bytes<'_> {
 
 /// Collects chunks.
 pub(super) struct ChunkWriter {
-    min_x: Spool<u32>,
-    min_y: Spool<u32>,
-    max_x: Spool<u32>,
-    max_y: Spool<u32>,
-    start: Spool<u64>,
+    places: Spool<ChunkPlace>,
     bytes: Spool<u8>,
     /// The bytes of one chunk.
     chunk: Vec<u8>,
@@ -260,20 +262,15 @@ pub(super) struct ChunkWriter {
 
 impl ChunkWriter {
     pub(super) fn new(scratch: &Scratch) -> Self {
-        let edge = || Spool::new(scratch);
         Self {
-            min_x: edge(),
-            min_y: edge(),
-            max_x: edge(),
-            max_y: edge(),
-            start: Spool::new(scratch),
+            places: Spool::new(scratch),
             bytes: Spool::new(scratch),
             chunk: Vec::new(),
         }
     }
 
     pub(super) fn len(&self) -> u32 {
-        self.start.len() as u32
+        self.places.len() as u32
     }
 
     /// Adds up to [`LEN`] images.
@@ -321,22 +318,20 @@ impl ChunkWriter {
 
     /// Ends a chunk, which lies within some bounds.
     fn end(&mut self, bounds: GridBox) -> Result<(), Error> {
-        self.min_x.push(bounds.min_x)?;
-        self.min_y.push(bounds.min_y)?;
-        self.max_x.push(bounds.max_x)?;
-        self.max_y.push(bounds.max_y)?;
-        self.start.push(self.bytes.len() as u64)?;
+        self.places.push(ChunkPlace {
+            min_x: bounds.min_x,
+            min_y: bounds.min_y,
+            max_x: bounds.max_x,
+            max_y: bounds.max_y,
+            start: self.bytes.len() as u64,
+        })?;
         self.bytes.extend(self.chunk.drain(..))
     }
 
     /// The chunks, of a dataset of so many images.
     pub(super) fn finish(self, images: usize) -> Result<Chunks, Error> {
         let table = ChunkColumns {
-            min_x: self.min_x.finish()?,
-            min_y: self.min_y.finish()?,
-            max_x: self.max_x.finish()?,
-            max_y: self.max_y.finish()?,
-            start: self.start.finish()?,
+            place: self.places.finish()?,
         };
         let bytes = ChunkBytes {
             byte: self.bytes.finish()?,
@@ -406,10 +401,8 @@ mod tests {
 
         #[test]
         fn reading_any_bytes_ends(bytes: Vec<u8>, start in 0u64..20) {
-            let table = ChunkColumns {
-                min_x: vec![5].into(), min_y: vec![5].into(), max_x: vec![9].into(),
-                max_y: vec![9].into(), start: vec![start].into(),
-            };
+            let place = ChunkPlace { min_x: 5, min_y: 5, max_x: 9, max_y: 9, start };
+            let table = ChunkColumns { place: vec![place].into() };
             let bytes = ChunkBytes { byte: bytes.into() };
             let chunks = Chunks { table: table.into(), bytes: bytes.into(), images: 10 };
             prop_assert!(chunks.rows(0).all(|row| row < 10));

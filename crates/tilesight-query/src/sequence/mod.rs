@@ -10,6 +10,7 @@ pub use query::{SequenceSelection, Track};
 use std::io::{self, Seek, Write};
 use std::ops::Range;
 
+use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 use tilesight_tile::{GridBox, GridPoint, LonLat, haversine_m};
 
@@ -72,10 +73,7 @@ impl SequenceFacts {
 columns! {
     /// One row a sequence, numbered as in the dictionary of their ids.
     struct SequenceColumns = "sequence", 1024;
-    first_image_chunk: u32,
-    image_count: u32,
-    first_line_chunk: u32,
-    line_chunks: u32,
+    chunks: SequenceChunks,
     /// [`UNKNOWN_MS`] where unknown; so with the next.
     first_captured_at_ms: i64,
     last_captured_at_ms: i64,
@@ -85,19 +83,33 @@ columns! {
     flags: u8,
 }
 
+/// Which chunks hold the images of a sequence, and which its line.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub(crate) struct SequenceChunks {
+    first_image_chunk: u32,
+    image_count: u32,
+    first_line_chunk: u32,
+    line_chunks: u32,
+}
+
 impl SequenceColumns {
     /// The chunks that hold the rows of a sequence's images.
     fn image_chunks(&self, sequence: u32) -> Range<usize> {
-        let i = sequence as usize;
-        let first = self.first_image_chunk[i] as usize;
-        first..first + (self.image_count[i] as usize).div_ceil(chunk::LEN)
+        let chunks = &self.chunks[sequence as usize];
+        let first = chunks.first_image_chunk as usize;
+        first..first + (chunks.image_count as usize).div_ceil(chunk::LEN)
     }
 
     /// The chunks that hold the vertices of a sequence's line.
     fn line_chunks(&self, sequence: u32) -> Range<usize> {
-        let i = sequence as usize;
-        let first = self.first_line_chunk[i] as usize;
-        first..first + self.line_chunks[i] as usize
+        let chunks = &self.chunks[sequence as usize];
+        let first = chunks.first_line_chunk as usize;
+        first..first + chunks.line_chunks as usize
+    }
+
+    fn image_count(&self, sequence: u32) -> u32 {
+        self.chunks[sequence as usize].image_count
     }
 
     fn facts(&self, sequence: u32) -> SequenceFacts {
@@ -197,9 +209,8 @@ impl Sequences {
 
     /// Asks for what tells where the line of a sequence lies, which will be read soon.
     fn prefetch(&self, sequence: u32) {
-        let (columns, i) = (self.table.columns(), sequence as usize);
-        prefetch(&columns.first_line_chunk[i..=i]);
-        prefetch(&columns.line_chunks[i..=i]);
+        let i = sequence as usize;
+        prefetch(&self.table.columns().chunks[i..=i]);
     }
 
     /// Makes sure that all may be read.
@@ -216,7 +227,7 @@ impl Sequences {
     /// The rows of a sequence's images, in capture order.
     pub(crate) fn rows(&self, sequence: u32) -> Result<Vec<u32>, Error> {
         let table = self.touched(sequence)?;
-        let mut rows = Vec::with_capacity(table.image_count[sequence as usize] as usize);
+        let mut rows = Vec::with_capacity(table.image_count(sequence) as usize);
         for chunk in table.image_chunks(sequence) {
             self.images.touch(chunk..chunk + 1)?;
             rows.extend(self.images.rows(chunk));
@@ -302,10 +313,7 @@ impl Sequences {
 
 /// Collects sequences one by one, in the order of their numbers.
 pub(crate) struct SequencesWriter {
-    first_image_chunk: Spool<u32>,
-    image_count: Spool<u32>,
-    first_line_chunk: Spool<u32>,
-    line_chunks: Spool<u32>,
+    chunks: Spool<SequenceChunks>,
     first_captured_at_ms: Spool<i64>,
     last_captured_at_ms: Spool<i64>,
     organization: Spool<u32>,
@@ -319,10 +327,7 @@ impl SequencesWriter {
     pub(crate) fn new(scratch: &Scratch) -> Self {
         let (number, time) = (|| Spool::new(scratch), || Spool::new(scratch));
         Self {
-            first_image_chunk: number(),
-            image_count: number(),
-            first_line_chunk: number(),
-            line_chunks: number(),
+            chunks: Spool::new(scratch),
             first_captured_at_ms: time(),
             last_captured_at_ms: time(),
             organization: number(),
@@ -345,16 +350,19 @@ impl SequencesWriter {
         images: &[(u32, GridPoint)],
         line: &[Vec<GridPoint>],
     ) -> Result<(), Error> {
-        self.first_image_chunk.push(self.images.len())?;
-        self.image_count.push(images.len() as u32)?;
+        let first_image_chunk = self.images.len();
         images
             .chunks(chunk::LEN)
             .try_for_each(|chunk| self.images.push_rows(chunk))?;
-        let first = self.lines.len();
+        let first_line_chunk = self.lines.len();
         line.iter()
             .try_for_each(|part| self.lines.push_part(part))?;
-        self.first_line_chunk.push(first)?;
-        self.line_chunks.push(self.lines.len() - first)?;
+        self.chunks.push(SequenceChunks {
+            first_image_chunk,
+            image_count: images.len() as u32,
+            first_line_chunk,
+            line_chunks: self.lines.len() - first_line_chunk,
+        })?;
         self.first_captured_at_ms.push(facts.first_captured_at_ms)?;
         self.last_captured_at_ms.push(facts.last_captured_at_ms)?;
         self.organization.push(facts.organization)?;
@@ -376,10 +384,7 @@ impl SequencesWriter {
         scratch: &Scratch,
     ) -> Result<Sequences, Error> {
         let columns = SequenceColumns {
-            first_image_chunk: self.first_image_chunk.finish()?,
-            image_count: self.image_count.finish()?,
-            first_line_chunk: self.first_line_chunk.finish()?,
-            line_chunks: self.line_chunks.finish()?,
+            chunks: self.chunks.finish()?,
             first_captured_at_ms: self.first_captured_at_ms.finish()?,
             last_captured_at_ms: self.last_captured_at_ms.finish()?,
             organization: self.organization.finish()?,

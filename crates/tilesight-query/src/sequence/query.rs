@@ -149,7 +149,7 @@ impl Search<'_> {
         found: &mut Vec<u32>,
     ) -> Result<(), Error> {
         let tree = &self.sequences.tree;
-        let verdicts = shape.classify(&tree.group(level, group)?);
+        let verdicts = shape.classify(tree.group(level, group)?);
         let nodes = (1u64 << tree.nodes_in_group(level, group)) - 1;
         let meets = u64::from(verdicts.meets) & nodes;
         self.prefetch(level, group, meets & !u64::from(verdicts.inside))?;
@@ -316,7 +316,7 @@ impl Search<'_> {
                 }
             }
         }
-        if table.image_count[sequence as usize] > 0 {
+        if table.image_count(sequence) > 0 {
             return Ok(false);
         }
         let facts = table.facts(sequence);
@@ -414,7 +414,7 @@ impl<'a> SequenceSelection<'a> {
         let known = |ms: i64| (ms != UNKNOWN_MS).then_some(ms);
         let sequence = Sequence {
             id: self.images.sequence_ids.get(number).unwrap_or_default(),
-            image_count: table.image_count[number as usize],
+            image_count: table.image_count(number),
             first_captured_at_ms: known(facts.first_captured_at_ms),
             last_captured_at_ms: known(facts.last_captured_at_ms),
             kind: kind_of(facts.flags),

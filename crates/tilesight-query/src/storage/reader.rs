@@ -74,9 +74,9 @@ impl FileReader {
         let gaps = gaps_of(&header, &tables).ok_or_else(|| {
             Damage::File("the tables do not lie where they would be written".to_owned())
         })?;
-        for (table, _) in &tables {
-            let blocks = table.rows.div_ceil(table.block_rows.max(1));
-            file.will_need(within(&file, table.checksums_offset, blocks * 8));
+        if let Some((first, _)) = tables.first() {
+            let len = header.directory_offset - first.checksums_offset;
+            file.will_need(within(&file, first.checksums_offset, len));
         }
         Ok(Self {
             tables,
@@ -256,9 +256,10 @@ fn tables_of(mut directory: &[u8]) -> Result<Vec<Listed>, Damage> {
     Ok(tables)
 }
 
-/// The gaps between what a file consists of, where everything lies in the order of the directory,
-/// each at the next cache line after the one before, and the directory ends the file. So no byte
-/// belongs to two columns, and what is neither checksum nor checked by one is a gap.
+/// The gaps between what a file consists of, where the columns of all tables and then their
+/// checksums lie in the order of the directory, each at the next cache line after the one before,
+/// and the directory ends the file. So no byte belongs to two columns, and what is neither checksum
+/// nor checked by one is a gap.
 fn gaps_of(header: &Header, tables: &[Listed]) -> Option<Vec<Range<u64>>> {
     let (mut end, mut gaps) = (Header::LEN as u64, Vec::new());
     let mut place = |offset: u64, len: Option<u64>| {
@@ -271,6 +272,8 @@ fn gaps_of(header: &Header, tables: &[Listed]) -> Option<Vec<Range<u64>>> {
         for column in columns {
             place(column.offset, column.width.checked_mul(table.rows))?;
         }
+    }
+    for (table, _) in tables {
         let blocks = table.rows.div_ceil(table.block_rows.max(1));
         place(table.checksums_offset, blocks.checked_mul(8))?;
     }

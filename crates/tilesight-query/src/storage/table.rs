@@ -231,7 +231,7 @@ impl<C: Columns> Touch for Table<C> {
             Some(seal) if !seal.is_open() => {
                 // Mostly rows of one block, which was checked before.
                 let block = rows.start / C::BLOCK_ROWS;
-                if rows.end <= (block + 1) * C::BLOCK_ROWS && seal.is_checked(block) {
+                if rows.end.div_ceil(C::BLOCK_ROWS) <= block + 1 && seal.is_checked(block) {
                     return Ok(());
                 }
                 self.check(seal, &rows)

@@ -1,6 +1,7 @@
 //! Writes the tables of a dataset one after the other.
 
 use std::io::{self, Seek, SeekFrom, Write};
+use std::mem;
 
 use bytemuck::{Zeroable, bytes_of};
 use rayon::prelude::*;
@@ -13,8 +14,8 @@ use super::table::{Columns, block_count, checksum};
 pub(crate) struct FileWriter<W> {
     out: W,
     position: u64,
-    directory: Vec<u8>,
-    tables: u32,
+    /// What is known of the tables written so far, and the checksums of their blocks.
+    tables: Vec<(TableEntry, Vec<ColumnEntry>, Vec<u64>)>,
 }
 
 impl<W: Write + Seek> FileWriter<W> {
@@ -23,8 +24,7 @@ impl<W: Write + Seek> FileWriter<W> {
         let mut writer = Self {
             out,
             position: 0,
-            directory: Vec::new(),
-            tables: 0,
+            tables: Vec::new(),
         };
         writer.write(bytes_of(&Header::zeroed()))?;
         Ok(writer)
@@ -37,7 +37,6 @@ impl<W: Write + Seek> FileWriter<W> {
             .into_par_iter()
             .map(|block| checksum(columns, block))
             .collect();
-        let checksums: &[u8] = bytemuck::cast_slice(&checksums);
         let mut entries = Vec::new();
         for (bytes, width) in columns.bytes(0..columns.len()).into_iter().zip(C::widths()) {
             let offset = self.aligned(bytes)?;
@@ -52,24 +51,28 @@ impl<W: Write + Seek> FileWriter<W> {
             columns: entries.len() as u32,
             rows: columns.len() as u64,
             block_rows: C::BLOCK_ROWS as u64,
-            checksums_offset: self.aligned(checksums)?,
-            checksums_checksum: xxh3_64(checksums),
+            checksums_checksum: xxh3_64(bytemuck::cast_slice(&checksums)),
+            ..TableEntry::zeroed()
         };
-        self.directory.extend_from_slice(bytes_of(&table));
-        self.directory
-            .extend_from_slice(bytemuck::cast_slice(&entries));
-        self.tables += 1;
+        self.tables.push((table, entries, checksums));
         Ok(())
     }
 
-    /// Writes the directory, and last of all the header that makes it a dataset file.
+    /// Writes all checksums, which whoever opens the file reads, the directory, and last of all the
+    /// header that makes it a dataset file.
     pub(crate) fn finish(mut self) -> io::Result<W> {
-        let directory = std::mem::take(&mut self.directory);
+        let mut tables = mem::take(&mut self.tables);
+        let mut directory = Vec::new();
+        for (table, columns, checksums) in &mut tables {
+            table.checksums_offset = self.aligned(bytemuck::cast_slice(checksums))?;
+            directory.extend_from_slice(bytes_of(table));
+            directory.extend_from_slice(bytemuck::cast_slice(columns));
+        }
         let directory_offset = self.aligned(&directory)?;
         let header = Header {
             magic: MAGIC,
             version: VERSION,
-            tables: self.tables,
+            tables: tables.len() as u32,
             file_len: self.position,
             directory_offset,
             directory_len: directory.len() as u64,
