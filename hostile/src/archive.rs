@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use tilesight_store::{PackOptions, Pmtiles, TileStore, open, pack, verify};
 use tilesight_tile::TileId;
 
-use crate::input::{in_file, text, within};
+use crate::input::{in_file, temporary_file, text, within};
 
 /// Most bytes that an archive of any size may take: its list of tiles, and its directories.
 const FREE_BYTES: usize = 128 << 20;
@@ -50,7 +50,7 @@ pub(crate) fn pmtiles(bytes: &[u8]) {
         if store.tiles().len() > contents.len() || contents.contains(&None) {
             return;
         }
-        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let mut file = temporary_file();
         if pack(&store, &PackOptions::default(), file.as_file_mut()).is_ok() {
             let again = read(file.path()).unwrap();
             assert_eq!(again.tiles().len(), read_all(&again).len());
@@ -91,7 +91,7 @@ pub(crate) fn mbtiles_rows(bytes: &[u8]) {
         .take(200)
         .map(|line| line.split('\t').collect())
         .collect();
-    let file = tempfile::NamedTempFile::new().unwrap();
+    let file = temporary_file();
     let has_ledger = rows.iter().any(|row| matches!(row[0], "l" | "d" | "a"));
     if write(file.path(), &rows, has_ledger).is_err() {
         return;

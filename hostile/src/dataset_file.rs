@@ -9,7 +9,7 @@ use tilesight::{Dataset, FeatureQuery, GroupBy, ImageQuery, LonLat, Place, Seque
 use tilesight_query::{Dataset as Engine, Io};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::input::{in_file, within};
+use crate::input::{in_file, temporary_file, within};
 
 const HEADER: usize = 64;
 const TABLE: usize = 56;
@@ -167,7 +167,7 @@ fn open_and_ask(path: &Path) {
     let (engine, about) = Engine::open(path, Io::Read).unwrap();
     if engine.verify().is_empty() {
         let written = bytes_of(&engine, &about);
-        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let mut file = temporary_file();
         file.write_all(&written).unwrap();
         file.rewind().unwrap();
         let (again, about) = Engine::open(file.path(), Io::Read).unwrap();

@@ -18,9 +18,16 @@ pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
 
 /// Calls a parser with a file of these bytes.
 pub(crate) fn in_file<T>(bytes: &[u8], parse: impl FnOnce(&Path) -> T) -> T {
-    let mut file = NamedTempFile::new().unwrap();
+    let mut file = temporary_file();
     file.write_all(bytes).unwrap();
     parse(file.path())
+}
+
+/// An empty file, in memory where the system has such files: a disk takes longer to make one and to
+/// take it away than a parser takes to read it.
+pub(crate) fn temporary_file() -> NamedTempFile {
+    let in_memory = NamedTempFile::new_in("/dev/shm");
+    in_memory.or_else(|_| NamedTempFile::new()).unwrap()
 }
 
 /// Calls a parser and holds it to so many bytes of memory, and to those that any input may take.

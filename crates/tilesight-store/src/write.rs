@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use tilesight_publish::Draft;
 use tilesight_tile::TileId;
 
 use crate::ledger::{self, TileState, row_from_south};
@@ -106,9 +108,13 @@ impl StoreWriter {
     ///
     /// [`Error::Held`] while another process writes it; a retry helps once that has ended.
     /// [`Error::NoLedger`] when the file there is something else, which stays as it is;
-    /// [`Error::Newer`] when a later version made it; [`Error::Write`] when it cannot be written.
+    /// [`Error::Newer`] when a later version made it; [`Error::Write`] or [`Error::WriteIo`] when it
+    /// cannot be written.
     pub fn open(path: &Path, about: &About<'_>) -> Result<Self, Error> {
         let lock = Lock::take(path)?;
+        if is_missing_or_empty(path) {
+            publish_new(path, about)?;
+        }
         refuse_others(path)?;
         let connection = connect(path).map_err(Error::write(path))?;
         let mut writer = Self {
@@ -422,6 +428,40 @@ fn refuse_others(path: &Path) -> Result<(), Error> {
 
 fn is_missing_or_empty(path: &Path) -> bool {
     fs::metadata(path).map_or(true, |metadata| metadata.len() == 0)
+}
+
+/// Makes a store without tiles beside its place and moves it there: of one that is begun in its
+/// place, a loss of power may leave zeros, which nobody could tell from a store that was damaged.
+fn publish_new(path: &Path, about: &About<'_>) -> Result<(), Error> {
+    remove_journals(path).map_err(Error::write_io(path))?;
+    let draft = Draft::beside(path).map_err(Error::write_io(path))?;
+    create(draft.path(), about).map_err(Error::write(path))?;
+    draft.publish(true).map_err(Error::write_io(path))
+}
+
+/// Removes what is left of a store that is not there any more, and would be taken for the new one's.
+fn remove_journals(path: &Path) -> io::Result<()> {
+    for end in ["-wal", "-shm", "-journal"] {
+        let mut journal = path.as_os_str().to_owned();
+        journal.push(end);
+        match fs::remove_file(journal) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => (),
+        }
+    }
+    Ok(())
+}
+
+/// Writes the tables of a store into an empty file, which is of no use if that fails, and is synced
+/// by whoever moves it into its place.
+fn create(path: &Path, about: &About<'_>) -> rusqlite::Result<()> {
+    let mut connection = Connection::open(path)?;
+    set_journal_mode(&connection, "OFF")?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    let transaction = connection.transaction()?;
+    create_tables(&transaction, about)?;
+    transaction.commit()?;
+    connection.close().map_err(|(_, error)| error)
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

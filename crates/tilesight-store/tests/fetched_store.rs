@@ -223,6 +223,20 @@ fn files_that_were_not_fetched_stay_as_they_are() {
 }
 
 #[test]
+fn the_journal_of_a_store_that_was_removed_is_not_read() {
+    let (_dir, path) = place();
+    let mut writer = StoreWriter::open(&path, &ABOUT).unwrap();
+    let old = record("images", 0, stored(b"old"));
+    writer.commit(&[old]).unwrap();
+    let journal = fs::read(beside(&path, "-wal")).unwrap();
+    drop(writer);
+    fs::remove_file(&path).unwrap();
+    fs::write(beside(&path, "-wal"), journal).unwrap();
+    drop(StoreWriter::open(&path, &ABOUT).unwrap());
+    assert_eq!(contents(&open(&path)).len(), 0);
+}
+
+#[test]
 fn a_reader_sees_whole_batches_while_a_writer_works() {
     let (_dir, path) = place();
     let mut writer = StoreWriter::open(&path, &ABOUT).unwrap();

@@ -15,7 +15,7 @@ pub(crate) use local::cancel_pairs;
 use local::{Depth, LocalPolygon};
 use segments::EdgeBands;
 
-use crate::predicates::{Edge, Ray};
+use crate::predicates::Ray;
 use crate::region::{Polygon, Region};
 use crate::{GridBox, GridPoint};
 
@@ -40,8 +40,8 @@ pub enum Relation {
 ///
 /// # Cost
 ///
-/// Building is O(n log n) for n vertices, about 100 to 1000 bytes each (the longer the edges, the
-/// more). A question visits O(log n) boxes and the edges that meet the one asked about.
+/// Building is O(n log n) for n vertices, about 70 to 1000 bytes each (the longer the edges, the
+/// more); the vertices themselves are shared with the region. A question visits O(log n) boxes and the edges that meet the one asked about.
 ///
 /// # Example
 ///
@@ -67,8 +67,8 @@ pub struct PreparedRegion {
     polygons: Vec<PreparedPolygon>,
     tree: BoxTree,
     bounds: Vec<GridBox>,
-    edges: Vec<Edge>,
-    /// Made of the edges when segments are first asked about; positions need none.
+    region: Region,
+    /// Made of the region's edges when segments are first asked about; positions need none.
     bands: OnceLock<EdgeBands>,
 }
 
@@ -86,7 +86,7 @@ impl PreparedRegion {
             bounds: bounds_of(chains.copied().collect()),
             tree: BoxTree::new(polygons.iter().map(|polygon| polygon.bounds).collect()),
             polygons,
-            edges: region.edges().collect(),
+            region: region.clone(),
             bands: OnceLock::new(),
         }
     }
@@ -152,7 +152,8 @@ impl PreparedRegion {
     }
 
     fn bands(&self) -> &EdgeBands {
-        self.bands.get_or_init(|| EdgeBands::new(&self.edges))
+        let new = || EdgeBands::new(&self.region.edges().collect::<Vec<_>>());
+        self.bands.get_or_init(new)
     }
 
     /// Narrows the region to a box: what remains is what the positions of the box need.

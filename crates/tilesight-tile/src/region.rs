@@ -4,6 +4,8 @@ mod error;
 mod geojson;
 mod ring;
 
+use std::sync::Arc;
+
 pub use error::{RegionError, RegionFault};
 pub(crate) use ring::Ring;
 
@@ -21,7 +23,7 @@ use crate::predicates::{Edge, Position, Ray, cast_ray, segments_meet};
 /// finite, and continuous across the antimeridian.
 #[derive(Debug, Clone)]
 pub struct Region {
-    polygons: Vec<Polygon>,
+    polygons: Arc<[Polygon]>,
 }
 
 impl Region {
@@ -141,7 +143,9 @@ impl Region {
         if polygons.is_empty() {
             return Err(RegionFault::Empty.at(""));
         }
-        Ok(Self { polygons })
+        Ok(Self {
+            polygons: polygons.into(),
+        })
     }
 }
 

@@ -441,7 +441,8 @@ fn lines_of_files(path: &Path) -> BTreeSet<String> {
     files.collect()
 }
 
-fn hash(value: &(impl Hash + ?Sized)) -> u64 {
+/// A number for a value, the same in every run.
+pub fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()

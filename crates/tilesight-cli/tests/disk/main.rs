@@ -18,10 +18,13 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use cases::{CANARY_CORE, CASES, Case, Content, Inputs, Nature, Service, content, path_of, tiles};
+use cases::{
+    CANARY_CORE, CASES, Case, Content, Inputs, Nature, Service, content, hash, path_of, tiles,
+};
 use tempfile::TempDir;
 use tilesight_fault_disk::{Fault, Journal, Loss, Operation, Traced, Tree, Trouble, trace};
 use tilesight_fault_server::{Fault as ServiceFault, FaultServer, Request};
+use tilesight_store::KnownTiles;
 
 /// Cases that run at a time: much of each is waiting.
 const THREADS: usize = 3;
@@ -100,6 +103,8 @@ struct Scene<'a> {
     /// Names in the folder before or after.
     names: BTreeSet<String>,
     journal: Journal,
+    /// Hashes of what losses of power left: many leave the same.
+    seen: Mutex<BTreeSet<u64>>,
 }
 
 /// A folder that is written to, until it is dropped.
@@ -134,6 +139,7 @@ impl<'a> Scene<'a> {
             content_after: Content::new(),
             names: names(&place.out()),
             journal: Journal::default(),
+            seen: Mutex::default(),
         };
         let traced = scene.trace(&place.out(), None);
         let said = String::from_utf8_lossy(&traced.stderr);
@@ -261,11 +267,16 @@ impl<'a> Scene<'a> {
         self.tally.kills.fetch_add(1, Relaxed);
     }
 
-    /// The power is lost after so many steps.
+    /// The power is lost after so many steps; what is left is looked at once.
     fn crash(&self, count: usize, loss: Loss) {
-        let place = Place::of(&self.journal.after_crash(count, loss));
-        let what = || format!("{loss:?} after {count}, {:?}", self.operation(count));
+        let left = self.journal.after_crash(count, loss);
         let is_done = count == self.journal.operations.len();
+        let state = hash(&(is_done, &left.entries));
+        if !self.seen.lock().unwrap().insert(state) {
+            return;
+        }
+        let place = Place::of(&left);
+        let what = || format!("{loss:?} after {count}, {:?}", self.operation(count));
         let found = content(&place.out());
         let say = || {
             format!(
@@ -424,13 +435,33 @@ fn killed_at_any_step_and_the_power_lost() {
         }
     });
     println!(
-        "reliability: kill points: {} kills and {} states after a loss of power, at {} of {} commands' \
+        "reliability: kill points: {} kills and {} different states after a loss of power, at {} of {} commands' \
          writes, syncs and renames, 0 lost, 0 half files",
         tally.kills.into_inner(),
         tally.crash_states.into_inner(),
         tally.steps.into_inner(),
         CASES.len(),
     );
+}
+
+/// A new store whose first page was lost, and not its length, was once refused for good.
+#[test]
+fn a_new_store_survives_a_loss_of_power_at_every_step_until_it_is_there() {
+    let cases: Vec<&Case> = CASES.iter().filter(|case| case.name == "fetch").collect();
+    let tally = play_each(&cases, |scene| {
+        let is_there = |at: &usize| {
+            let left = Place::of(&scene.journal.after_crash(*at, Loss::Nothing));
+            let known = KnownTiles::open(&left.out().join("town.mbtiles"));
+            matches!(known, Ok(Some(_)))
+        };
+        let there = (0..scene.journal.operations.len()).find(is_there).unwrap();
+        for at in 0..=there {
+            for state in 0..STATES[1] {
+                scene.crash(at, Loss::Some(at as u64 * STATES[1] + state));
+            }
+        }
+    });
+    assert!(tally.crash_states.into_inner() > 1);
 }
 
 #[test]

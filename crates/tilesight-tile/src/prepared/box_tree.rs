@@ -21,7 +21,9 @@ impl BoxTree {
     /// Packs a tree over the boxes of items.
     pub fn new(items: Vec<GridBox>) -> Self {
         let mut boxes = items;
-        let mut level_starts = vec![0];
+        // Many trees of a region with many rings are empty, and take no memory.
+        let mut level_starts = Vec::new();
+        level_starts.extend((!boxes.is_empty()).then_some(0));
         let mut level = 0..boxes.len();
         while level.len() > 1 {
             let parents: Vec<_> = boxes[level].chunks(FANOUT).map(union).collect();

@@ -6,7 +6,7 @@ use super::box_tree::{BoxTree, union};
 use super::piece::{Parallel, Piece, cut};
 use crate::bbox::first_where;
 use crate::grid::{lat_of_y, lon_of_x, x_of_lon};
-use crate::predicates::{Edge, Position, Ray, Side, side_of};
+use crate::predicates::{Edge, Ray, Side, side_of};
 use crate::region::Ring;
 use crate::{GridBox, GridPoint};
 
@@ -17,7 +17,7 @@ use crate::{GridBox, GridPoint};
 /// end would be, whatever it does between, and a node of the tree is skipped in constant time.
 #[derive(Debug, Clone)]
 pub struct Chain {
-    vertices: Box<[Position]>,
+    ring: Ring,
     turn: f64,
     pieces: Vec<Piece>,
     /// The row at which each piece begins, in the direction of the ring, and the last one ends;
@@ -29,24 +29,39 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// Draws all edges in one pass: memory that is looked at again and again would take longer than
+    /// what is computed.
     pub fn new(ring: &Ring, turn: f64) -> Self {
-        let vertices = ring.vertices();
-        let parallels: Vec<_> = vertices
-            .iter()
-            .map(|vertex| Parallel::at(vertex[1]))
-            .collect();
-        let mut pieces = Vec::with_capacity(vertices.len());
+        let edges = ring.vertices().len() - 1;
+        let mut pieces = Vec::with_capacity(edges);
+        let mut boxes = Vec::with_capacity(edges);
+        let mut starts = Vec::with_capacity(edges + 1);
+        let mut touched_boxes = Vec::new();
+        let mut end = 0;
+        let mut from = Parallel::at(ring.vertices()[0][1]);
         for (at, edge) in ring.edges().enumerate() {
-            let ends = [parallels[at], parallels[at + 1]];
-            pieces.extend(cut(edge, turn, ends, at as u32));
+            let to = from.next(edge);
+            for piece in cut(edge, turn, [from, to], at as u32) {
+                let rows = [piece.first_row as u64, piece.last_row as u64 + 1];
+                let southward = from.south < to.south;
+                starts.push(rows[usize::from(!southward)]);
+                end = rows[usize::from(southward)];
+                boxes.push(piece.bounds());
+                pieces.push(piece);
+            }
+            touched_boxes.extend(touched(edge, from, turn));
+            from = to;
+        }
+        if !pieces.is_empty() {
+            starts.push(end);
         }
         Self {
-            vertices: vertices.into(),
+            ring: ring.clone(),
             turn,
-            starts: starts(&pieces, &parallels),
-            tree: BoxTree::new(pieces.iter().map(Piece::bounds).collect()),
-            touched: BoxTree::new(touched(ring, &parallels, turn)),
             pieces,
+            starts,
+            tree: BoxTree::new(boxes),
+            touched: BoxTree::new(touched_boxes),
         }
     }
 
@@ -131,7 +146,8 @@ impl Chain {
     }
 
     fn edge(&self, at: usize) -> Edge {
-        [self.vertices[at], self.vertices[at + 1]]
+        let vertices = self.ring.vertices();
+        [vertices[at], vertices[at + 1]]
     }
 }
 
@@ -150,45 +166,24 @@ pub enum Next {
     Stop,
 }
 
-/// The row at which each piece begins, and the last one ends.
-fn starts(pieces: &[Piece], parallels: &[Parallel]) -> Vec<u64> {
-    let ends = |piece: &Piece| {
-        let (north, south) = (piece.first_row as u64, piece.last_row as u64 + 1);
-        let at = piece.edge as usize;
-        if parallels[at].south < parallels[at + 1].south {
-            [north, south]
-        } else {
-            [south, north]
-        }
+/// Finds the grid positions that are the first vertex of an edge or, where it is horizontal, lie on
+/// it; `parallel` is that of the vertex.
+fn touched([a, b]: Edge, parallel: Parallel, turn: f64) -> Option<GridBox> {
+    let row = parallel
+        .nearest_row()
+        .filter(|&row| lat_of_y(row) == a[1])?;
+    let end = if a[1] == b[1] { b[0] } else { a[0] };
+    let (west, east) = (a[0].min(end), a[0].max(end));
+    let lon = |x| lon_of_x(x) + turn;
+    let min_x = first_where(x_of_lon(west - turn), |x| lon(x) >= west)?;
+    let max_x = match first_where(x_of_lon(east - turn), |x| lon(x) > east) {
+        Some(beyond) => beyond.checked_sub(1)?,
+        None => u32::MAX,
     };
-    let last = pieces.last().map(|piece| ends(piece)[1]);
-    pieces
-        .iter()
-        .map(|piece| ends(piece)[0])
-        .chain(last)
-        .collect()
-}
-
-/// Finds the grid positions that are vertices or lie on horizontal edges.
-fn touched(ring: &Ring, parallels: &[Parallel], turn: f64) -> Vec<GridBox> {
-    let positions = |([a, b], parallel): (Edge, &Parallel)| {
-        let row = parallel
-            .nearest_row()
-            .filter(|&row| lat_of_y(row) == a[1])?;
-        let end = if a[1] == b[1] { b[0] } else { a[0] };
-        let (west, east) = (a[0].min(end), a[0].max(end));
-        let lon = |x| lon_of_x(x) + turn;
-        let min_x = first_where(x_of_lon(west - turn), |x| lon(x) >= west)?;
-        let max_x = match first_where(x_of_lon(east - turn), |x| lon(x) > east) {
-            Some(beyond) => beyond.checked_sub(1)?,
-            None => u32::MAX,
-        };
-        (min_x <= max_x).then_some(GridBox {
-            min_x,
-            min_y: row,
-            max_x,
-            max_y: row,
-        })
-    };
-    ring.edges().zip(parallels).filter_map(positions).collect()
+    (min_x <= max_x).then_some(GridBox {
+        min_x,
+        min_y: row,
+        max_x,
+        max_y: row,
+    })
 }

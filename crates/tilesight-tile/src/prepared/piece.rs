@@ -4,10 +4,10 @@
 //! on the grid the edge is a slight curve. A piece is a part of it, over a range of whole rows,
 //! with the chord through its ends and a bound on how far the two part.
 
-use std::f64::consts::TAU;
+use std::f64::consts::{PI, TAU};
 
 use crate::bbox::first_row_south_of;
-use crate::grid::{GRID_SIDE, lat_of_y, x_of_lon, y_of_lat};
+use crate::grid::{GRID_SIDE, lat_of_y, x_of_lon};
 use crate::predicates::{Edge, Side};
 use crate::{GridBox, GridPoint};
 
@@ -95,9 +95,9 @@ impl Piece {
     pub fn bounds(&self) -> GridBox {
         let (west, east) = self.columns(self.first_row, self.last_row);
         GridBox {
-            min_x: west.floor() as u32,
+            min_x: west as u32,
             min_y: self.first_row,
-            max_x: east.ceil() as u32,
+            max_x: rounded_up(east),
             max_y: self.last_row,
         }
     }
@@ -126,6 +126,12 @@ impl Piece {
     }
 }
 
+/// The next whole column, without the call that `ceil` is where processors may lack the instruction.
+fn rounded_up(x: f64) -> u32 {
+    let whole = x as u32;
+    whole.saturating_add(u32::from(x > whole as f64))
+}
+
 /// Where the parallel of a vertex lies on the grid.
 #[derive(Debug, Clone, Copy)]
 pub struct Parallel {
@@ -138,16 +144,24 @@ pub struct Parallel {
 impl Parallel {
     /// The parallel of a latitude in degrees.
     pub fn at(lat: f64) -> Self {
-        let y = y_of_lat(lat);
-        let beyond = y.floor() + 1.0;
+        // Twice as fast as by tangent and inverse hyperbolic sine, and as close as need be.
+        let sin = lat.to_radians().sin();
+        let mercator = 0.5 * ((1.0 + sin) / (1.0 - sin)).ln();
+        let y = (1.0 - mercator / PI) / 2.0 * GRID_SIDE;
+        let row = y as u32;
+        let below_row = y - row as f64;
         // Where rounding cannot move it over a row, the next one need not be looked for.
-        let is_between = beyond - y > ROW_ROUNDING && y - y.floor() > ROW_ROUNDING;
-        let south = if is_between && (1.0..GRID_SIDE).contains(&beyond) {
-            beyond as u64
+        let south = if ROW_ROUNDING < below_row && below_row < 1.0 - ROW_ROUNDING {
+            row as u64 + 1
         } else {
             first_row_south_of(lat)
         };
         Self { y, south }
+    }
+
+    /// The parallel at the end of an edge that begins on this one.
+    pub fn next(self, [a, b]: Edge) -> Self {
+        if a[1] == b[1] { self } else { Self::at(b[1]) }
     }
 
     /// The only row that may have this very latitude, if there is one.

@@ -1,5 +1,7 @@
 //! Rings: closed, finite, and continuous across the antimeridian.
 
+use std::sync::Arc;
+
 use super::{RegionError, RegionFault};
 use crate::predicates::{Edge, Position};
 
@@ -13,7 +15,8 @@ const MAX_LON: f64 = 360.0;
 /// not what was written, define the edges.
 #[derive(Debug, Clone)]
 pub struct Ring {
-    vertices: Vec<Position>,
+    /// Shared with what is prepared of the ring.
+    vertices: Arc<Vec<Position>>,
     max_lon: f64,
 }
 
@@ -26,6 +29,7 @@ impl Ring {
         if max_lon - min_lon > 360.0 {
             return Err(RegionFault::RingTooWide(max_lon - min_lon).at(path));
         }
+        let vertices = Arc::new(vertices);
         Ok(Self { vertices, max_lon })
     }
 

@@ -88,9 +88,9 @@ pub enum AnnotationError {
     },
     /// The file cannot be written: nothing of the change was.
     #[error(
-        "cannot write annotations to {}: {source}; nothing of the change was written: make room, \
-         then try again",
-        path.display()
+        "cannot write annotations to {}: {source}; nothing of the change was written{}",
+        path.display(),
+        remedy(source)
     )]
     Write {
         /// Which file.
@@ -129,23 +129,89 @@ impl AnnotationError {
 
     /// What a failure to read means: other programs' files, and text files, are no databases.
     pub(super) fn reading(path: &Path) -> impl Fn(rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, NotADatabase};
         let path = path.to_owned();
-        move |source| match source.sqlite_error_code() {
-            Some(NotADatabase) => Self::Foreign(path.clone()),
-            Some(CannotOpen | DatabaseBusy | DatabaseLocked) => Self::Read {
+        move |source| {
+            Self::of_content(&path, source).unwrap_or_else(|source| Self::Read {
                 path: path.clone(),
                 source,
-            },
-            _ => Self::damaged(&path, source),
+            })
         }
     }
 
+    /// What a failure to write means, or to begin to: a new file is written as soon as it is held.
     pub(super) fn writing(path: &Path) -> impl Fn(rusqlite::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Write {
-            path: path.clone(),
-            source,
+        move |source| {
+            Self::of_content(&path, source).unwrap_or_else(|source| Self::Write {
+                path: path.clone(),
+                source,
+            })
+        }
+    }
+
+    /// What is wrong with the content of a file; what the system refuses says nothing of it, and is
+    /// given back.
+    fn of_content(path: &Path, source: rusqlite::Error) -> Result<Self, rusqlite::Error> {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, TooBig, Unknown};
+        match source.sqlite_error_code() {
+            Some(NotADatabase) => Ok(Self::Foreign(path.to_owned())),
+            None | Some(DatabaseCorrupt | TooBig | Unknown) => Ok(Self::damaged(path, source)),
+            Some(_) => Err(source),
+        }
+    }
+}
+
+/// What helps against a failure to write.
+fn remedy(error: &rusqlite::Error) -> &'static str {
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, SystemIoFailure,
+    };
+    match error.sqlite_error_code() {
+        Some(CannotOpen | DiskFull | SystemIoFailure) => ": make room, then try again",
+        Some(DatabaseBusy | DatabaseLocked) => ": another program writes it; try again",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn failure(code: i32) -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    fn written(code: i32) -> AnnotationError {
+        AnnotationError::writing(Path::new("town.annotations"))(failure(code))
+    }
+
+    fn read(code: i32) -> AnnotationError {
+        AnnotationError::reading(Path::new("town.annotations"))(failure(code))
+    }
+
+    #[test]
+    fn what_the_system_refuses_is_no_damage_and_says_what_to_do() {
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR, ffi::SQLITE_CANTOPEN] {
+            let message = written(code).to_string();
+            assert!(message.starts_with("cannot write"), "{message}");
+            assert!(message.ends_with("make room, then try again"), "{message}");
+            assert!(matches!(read(code), AnnotationError::Read { .. }));
+        }
+        let message = written(ffi::SQLITE_BUSY).to_string();
+        assert!(message.ends_with("another program writes it; try again"));
+        assert!(!written(ffi::SQLITE_READONLY).to_string().contains("room"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_content_is_told_from_reading_and_from_writing() {
+        for error in [read, written] {
+            let foreign = error(ffi::SQLITE_NOTADB);
+            assert!(matches!(foreign, AnnotationError::Foreign(_)));
+            for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_ERROR, ffi::SQLITE_TOOBIG] {
+                assert!(matches!(error(code), AnnotationError::Damaged { .. }));
+            }
         }
     }
 }

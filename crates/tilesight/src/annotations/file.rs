@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rusqlite::limits::Limit;
@@ -135,7 +136,7 @@ pub fn edit<T, E: From<AnnotationError>>(
     // With less, a loss of power may bring back the file that undoes the last change.
     connection
         .pragma_update(None, "synchronous", "EXTRA")
-        .map_err(AnnotationError::reading(path))?;
+        .map_err(AnnotationError::writing(path))?;
     edit_in(&mut connection, path, change)
 }
 
@@ -146,7 +147,7 @@ fn edit_in<T, E: From<AnnotationError>>(
 ) -> Result<T, E> {
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(AnnotationError::reading(path))?;
+        .map_err(AnnotationError::writing(path))?;
     let found = load(&transaction, path)?;
     let is_new = found.is_none();
     let before = found.unwrap_or_default();
@@ -221,14 +222,17 @@ fn is_blank(transaction: &Transaction, path: &Path) -> Result<bool, AnnotationEr
         return Err(AnnotationError::Newer(path.to_owned()));
     }
     let expected = expected_schema().map_err(&reading)?;
-    if version != VERSION || found != expected {
+    if version != VERSION || found != *expected {
         return Err(AnnotationError::damaged(path, "its tables are not ours"));
     }
     Ok(false)
 }
 
+/// What a database is made of: the type, name, table and SQL of each part.
+type Schema = Vec<[Option<String>; 4]>;
+
 /// What a database is made of, in a fixed order.
-fn schema(connection: &Connection) -> rusqlite::Result<Vec<[Option<String>; 4]>> {
+fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
     let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name";
     let mut statement = connection.prepare(sql)?;
     let part = |row: &Row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]);
@@ -236,10 +240,16 @@ fn schema(connection: &Connection) -> rusqlite::Result<Vec<[Option<String>; 4]>>
     parts.collect()
 }
 
-fn expected_schema() -> rusqlite::Result<Vec<[Option<String>; 4]>> {
+/// What our tables are as SQLite has them, found once: that takes longer than to read a small file.
+fn expected_schema() -> rusqlite::Result<&'static Schema> {
+    static EXPECTED: OnceLock<Schema> = OnceLock::new();
+    if let Some(expected) = EXPECTED.get() {
+        return Ok(expected);
+    }
     let connection = Connection::open_in_memory()?;
     connection.execute_batch(SCHEMA)?;
-    schema(&connection)
+    let expected = schema(&connection)?;
+    Ok(EXPECTED.get_or_init(|| expected))
 }
 
 /// The rows of all tables.
