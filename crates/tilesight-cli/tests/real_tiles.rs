@@ -294,7 +294,6 @@ fn check_geokit(scene: &Scene) {
         assert_eq!(count(merged), count(&sequences));
         assert!(count(merged) > count(polygons) && count(polygons) > 10);
         let left = [&points, matched, "data/mapillary_simplify_points.geojson"].map(count);
-        println!("{kind}: {left:?} points, matched and simplified");
         assert!(left.is_sorted_by(|a, b| a > b) && left[2] > 100, "{left:?}");
     }
     let few = &scene.features("data/mapillary_simplify_points.geojson")[..3];
