@@ -7,16 +7,15 @@
     reason = "a test ends where the unexpected begins"
 )]
 
-#[path = "../../tilesight-fetch/tests/support/mod.rs"]
-mod support;
+mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::{Answer, Asked, Server, asked_ids, program};
 use serde_json::{Value, json};
-use support::{Answer, Asked, Server};
 use tempfile::TempDir;
 use tilesight_fault_server::{Fault, FaultServer};
 use tilesight_tile::{Bbox, LonLat, TileId, cover_bbox, haversine_m};
@@ -72,13 +71,8 @@ impl Folder {
     }
 
     fn program(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tilesight"));
-        for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-            command.env_remove(variable);
-        }
-        command
-            .env_remove("MAPILLARY_ACCESS_TOKEN")
-            .current_dir(self.path());
+        let mut command = program();
+        command.current_dir(self.path());
         command
     }
 
@@ -832,48 +826,6 @@ fn the_chain_of_commands_thins_out_the_town_and_leaves_no_place_alone() {
     assert!(ids_of(&matched).is_subset(&ids_of(&points)));
     let simplified = folder.features("data/mapillary_simplify_points.geojson");
     check_covered(&matched, &simplified, 10.0);
-}
-
-#[test]
-fn points_of_real_tiles_are_written_merged_and_simplified() {
-    let tiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/tiles");
-    let Ok(tiles) = tiles.canonicalize() else {
-        println!("skipped: no real tiles at {}", tiles.display());
-        return;
-    };
-    let folder = Folder::new();
-    folder.good(&format!(
-        "geokit get_mapillary_points --source {} --input_aoi -180,-85,180,85 --partial",
-        tiles.display()
-    ));
-    for kind in ["pano", "no__pano"] {
-        let points = format!("data/mapillary_points__{kind}.geojson");
-        let sequences = format!("data/mapillary_sequence__{kind}.geojson");
-        folder.good(&format!(
-            "geokit merge_sequences --geojson_input {sequences}"
-        ));
-        let merged = folder.features("data/mapillary_merge_sequences.geojson");
-        assert_eq!(merged.len(), folder.features(&sequences).len());
-        folder.good(&format!(
-            "geokit simplify_points --input_points {points} --points_distance 10"
-        ));
-        let simplified = folder
-            .features("data/mapillary_simplify_points.geojson")
-            .len();
-        let all = folder.features(&points).len();
-        println!("{kind}: {all} points, {simplified} simplified");
-        assert!(all > simplified && simplified > 0);
-    }
-}
-
-/// The ids that are asked for, in one request or alone.
-fn asked_ids(asked: &Asked) -> Vec<String> {
-    let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
-    let batch = query.split('&').find_map(|pair| pair.strip_prefix("ids="));
-    let ids = batch.map_or(path.trim_start_matches('/').to_owned(), |ids| {
-        ids.replace("%2C", ",")
-    });
-    ids.split(',').map(str::to_owned).collect()
 }
 
 /// A Graph API that knows where every picture is.

@@ -5,15 +5,14 @@
     reason = "a test ends where the unexpected begins"
 )]
 
-#[path = "../../tilesight-fetch/tests/support/mod.rs"]
-mod support;
+mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
+use common::{Answer, Asked, Server, asked_ids, program};
 use serde_json::{Value, json};
-use support::{Answer, Asked, Server};
 
 /// A token that must turn up nowhere but in the header of requests to the Graph API.
 const CANARY: &str = "MLY|42|c4n4ry";
@@ -26,7 +25,7 @@ const DOOR: &str = "24.95238,60.17075";
 
 /// Runs the program in the folder of the fixtures; nothing that it says may have the token.
 fn run(service: &Server, line: &str) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_tilesight"))
+    let output = program()
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures"))
         .env("MAPILLARY_ACCESS_TOKEN", CANARY)
         .env("TILESIGHT_GRAPH_URL", service.origin())
@@ -57,19 +56,9 @@ fn lines(output: &Output) -> Vec<Value> {
         .collect()
 }
 
-/// The ids that are asked for, in one request or alone.
-fn ids(asked: &Asked) -> Vec<String> {
-    let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
-    let batch = query.split('&').find_map(|pair| pair.strip_prefix("ids="));
-    let ids = batch.map_or(path.trim_start_matches('/').to_owned(), |ids| {
-        ids.replace("%2C", ",")
-    });
-    ids.split(',').map(str::to_owned).collect()
-}
-
 /// Answers a request for a batch of entities.
 fn batch(asked: &Asked, entity: impl Fn(&str) -> Value) -> Answer {
-    let by_id = ids(asked).into_iter().map(|id| {
+    let by_id = asked_ids(asked).into_iter().map(|id| {
         let entity = entity(&id);
         (id, entity)
     });
@@ -130,7 +119,7 @@ fn lists_are_printed_line_by_line() {
 #[test]
 fn what_is_missing_is_named_after_the_rest() {
     let service = Server::start(|asked, _| {
-        if ids(asked).contains(&"18".to_owned()) {
+        if asked_ids(asked).contains(&"18".to_owned()) {
             return Answer::status(400, r#"{"error": {"code": 100, "message": "none"}}"#);
         }
         Answer::ok(r#"{"id": "17", "thumb_1024_url": "http://127.0.0.1/x?oe=65F0A1B2"}"#)

@@ -7,6 +7,7 @@ mod error;
 mod geojson;
 #[cfg(feature = "parquet")]
 mod geoparquet;
+#[cfg(any(feature = "fuzzing", feature = "parquet"))]
 pub(crate) mod wkb;
 
 use std::fs::File;

@@ -412,6 +412,21 @@ fn rule_9_where_tiles_have_lines_imports_add_none() {
 }
 
 #[test]
+fn rule_9_where_shallow_tiles_have_lines_imports_add_none() {
+    let (_dir, shallow) = place();
+    fetch(&town(), &shallow, |tile| tile.z() == 10);
+    let of_tiles = lengths(&Dataset::open(&shallow).unwrap());
+    import(&v3(&Dataset::open(town()).unwrap()), &shallow).unwrap();
+    let mut both = lengths(&Dataset::open(&shallow).unwrap());
+    both.retain(|key, _| of_tiles.contains_key(key));
+    let lines = |lengths: BTreeMap<String, (f64, f64, usize)>| -> BTreeMap<_, _> {
+        let of_line = |(key, (_, length_m, parts))| (key, (length_m, parts));
+        lengths.into_iter().map(of_line).collect()
+    };
+    assert_eq!(lines(both), lines(of_tiles));
+}
+
+#[test]
 fn old_keys_are_numbers_of_their_own_until_a_tile_knows_the_sequence() {
     let whole = Dataset::open(town()).unwrap();
     let found = whole.sequences(&everything()).unwrap();

@@ -5,6 +5,7 @@ use hashbrown::{HashMap, HashSet};
 use tilesight_tile::{GridPoint, TileId};
 
 use super::stitch::{Fragment, stitch};
+use crate::schema::{DATA_ZOOM, SEQUENCE_MIN_ZOOM};
 
 /// Where an image stands.
 #[derive(Debug, Clone, Copy)]
@@ -77,14 +78,23 @@ fn joined(chain: &[usize], fragments: &[Fragment<'_>]) -> Vec<GridPoint> {
     line
 }
 
-/// Parts through the images on tiles that hold no piece of the line.
+/// Parts through the images on tiles that hold no piece of the line. Where a tile of the data zoom
+/// is not held, as where images were imported, a shallower one may hold a piece.
 fn drawn_through_images(
     images: &[Place],
     runs: &[Run<'_>],
     is_held_between: impl Fn(GridPoint, GridPoint) -> bool,
 ) -> Vec<(Position, Vec<GridPoint>)> {
     let tiles_with_line: HashSet<TileId> = runs.iter().map(|(tile, _)| *tile).collect();
-    let needs_line = |image: &Place| !tiles_with_line.contains(&image.tile);
+    let is_any_shallow = tiles_with_line.iter().any(|tile| tile.z() < DATA_ZOOM);
+    let has_shallow_piece = |image: &Place| {
+        let mut above = (SEQUENCE_MIN_ZOOM..DATA_ZOOM).filter_map(|z| image.tile.ancestor(z));
+        is_any_shallow
+            && !is_held_between(image.point, image.point)
+            && above.any(|tile| tiles_with_line.contains(&tile))
+    };
+    let needs_line =
+        |image: &Place| !tiles_with_line.contains(&image.tile) && !has_shallow_piece(image);
     let numbered: Vec<(usize, &Place)> = images.iter().enumerate().collect();
     let follows = |a: &(usize, &Place), b: &(usize, &Place)| {
         needs_line(a.1)
@@ -151,6 +161,18 @@ mod tests {
     #[test]
     fn images_in_one_place_make_no_line() {
         check(&[image(10, 10), image(10, 10)], &[], true, &[]);
+    }
+
+    #[test]
+    fn images_on_tiles_that_are_not_held_have_the_piece_of_a_shallow_tile() {
+        let images = [image(10, 10), image(20, 10)];
+        let shallow = TileId::new(10, 0, 0).unwrap();
+        let runs: [Run<'_>; 1] = [(shallow, (&[8, 25], &[10, 10]))];
+        let (piece, drawn) = ([(8, 10), (25, 10)], [(10, 10), (20, 10)]);
+        check(&images, &runs, false, &[&piece]);
+        check(&images, &runs, true, &[&drawn, &piece]);
+        let elsewhere: [Run<'_>; 1] = [(TileId::new(10, 1, 0).unwrap(), runs[0].1)];
+        check(&images, &elsewhere, false, &[&drawn, &piece]);
     }
 
     #[test]

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::RangeInclusive;
 
-use geo::{
-    BooleanOps, BoundingRect, Buffer, Coord, LineString, MapCoords, MultiLineString, MultiPoint,
-    MultiPolygon, Rect,
-};
+use geo::{BooleanOps, BoundingRect, Buffer, Coord, LineString, MapCoords, MultiPolygon, Rect};
 use rstar::primitives::{GeomWithData, Line};
 use rstar::{AABB, RTree};
 use tilesight_tile::EARTH_RADIUS_M;
@@ -25,8 +22,12 @@ pub const BUFFER_M: RangeInclusive<f64> = 0.1..=1000.0;
 /// Longest segment that is looked at as a whole: over more, the plane of its middle is too wrong.
 const MAX_SEGMENT_M: f64 = 1000.0;
 
-/// Length of line that is buffered in one plane.
-const MAX_CHUNK_M: f64 = 2000.0;
+/// Length of line, and side of a box around lines, that is buffered in one plane.
+const MAX_PLANE_M: f64 = 2000.0;
+
+/// Most segments that are buffered at once: where somebody goes to and fro or stands still, all
+/// cross each other. Areas around a few are united faster.
+const MAX_SEGMENTS: usize = 16;
 
 /// Shortest piece of a segment that is left over: about what the world grid can tell.
 const MIN_PIECE_M: f64 = 0.01;
@@ -224,30 +225,30 @@ impl Kept {
 
     /// The area within the buffer of lines, without that of what was kept before.
     fn area_around(&self, lines: &[Polyline]) -> MultiPolygon {
-        let chunks = lines.iter().flat_map(|line| chunks(line));
-        let areas: Vec<MultiPolygon> = chunks.map(|chunk| self.area_around_chunk(chunk)).collect();
+        let patches = patches(lines).into_iter();
+        let areas: Vec<_> = patches
+            .map(|patch| self.area_around_patch(&patch))
+            .collect();
         united(&areas)
     }
 
-    fn area_around_chunk(&self, chunk: &[Degrees]) -> MultiPolygon {
-        let [low, high] = bounds(chunk);
+    fn area_around_patch(&self, patch: &Patch<'_>) -> MultiPolygon {
+        let [low, high] = patch.bounds;
         let frame = Frame::between(low, high);
-        let buffered = |lines: &[&[Degrees]]| buffered(lines, frame, self.buffer_m);
-        let others = self.meeting(chunk);
-        let others: Vec<&[Degrees]> = others.iter().map(Vec::as_slice).collect();
-        let mut area = buffered(&[chunk]);
+        let mut area = buffered(&patch.slices, frame, self.buffer_m);
+        let others = self.meeting(&patch.slices);
         if !others.is_empty() {
-            area = area.difference(&buffered(&others));
+            area = area.difference(&buffered(&others, frame, self.buffer_m));
         }
         on_one_turn(&area.map_coords(|Coord { x, y }| frame.degrees([x, y]).into()))
     }
 
-    /// The stretches of lines kept before whose areas meet that of a line: those not farther from
-    /// it than twice the buffer.
-    fn meeting(&self, line: &[Degrees]) -> Vec<Polyline> {
+    /// The stretches of lines kept before whose areas meet those of lines: what is not farther from
+    /// them than twice the buffer.
+    fn meeting(&self, lines: &[&[Degrees]]) -> Vec<Polyline> {
         let reach_m = 2.0 * self.buffer_m;
         let mut spans: BTreeMap<Found, Span> = BTreeMap::new();
-        for segment in segments(line) {
+        for segment in lines.iter().flat_map(|line| segments(line)) {
             let frame = Frame::between(segment[0], segment[1]);
             let in_metres = |segment: [Degrees; 2]| segment.map(|at| frame.metres(at));
             for (found, other) in self.near(segment, reach_m) {
@@ -260,7 +261,7 @@ impl Kept {
         self.stretches(&spans)
     }
 
-    /// Spans of segments on the turns on which they were found, those that meet as one line.
+    /// Spans of segments on the turns on which they were found, a few that meet as one line.
     fn stretches(&self, spans: &BTreeMap<Found, Span>) -> Vec<Polyline> {
         let mut stretches: Vec<Polyline> = Vec::new();
         let mut ended = None;
@@ -268,10 +269,9 @@ impl Kept {
             let ends = [number, number + 1].map(|i| i.min(self.lines[line].len() - 1));
             let segment = ends.map(|end| shifted(self.lines[line][end], -TURNS[turn]));
             let [from, to] = cut(segment, span);
+            let goes_on = span[0] == 0.0 && ended == Some((turn, line, number));
             match stretches.last_mut() {
-                Some(stretch) if span[0] == 0.0 && ended == Some((turn, line, number)) => {
-                    stretch.push(to);
-                }
+                Some(stretch) if goes_on && stretch.len() <= MAX_SEGMENTS => stretch.push(to),
                 _ => stretches.push(vec![from, to]),
             }
             ended = (span[1] == 1.0).then_some((turn, line, number + 1));
@@ -326,20 +326,56 @@ fn segments(line: &[Degrees]) -> impl Iterator<Item = [Degrees; 2]> {
     steps.chain(point)
 }
 
-/// Slices of a line that share their ends, each short enough for one plane.
-fn chunks(line: &[Degrees]) -> Vec<&[Degrees]> {
-    let (mut chunks, mut first, mut length_m) = (Vec::new(), 0, 0.0);
+/// Slices of a line that share their ends, each short enough to be buffered at once.
+fn slices(line: &[Degrees]) -> Vec<&[Degrees]> {
+    let (mut slices, mut first, mut length_m) = (Vec::new(), 0, 0.0);
     for (last, [a, b]) in (1..).zip(segments(line)) {
-        let frame = Frame::between(a, b);
-        let [[ax, ay], [bx, by]] = [a, b].map(|position| frame.metres(position));
-        length_m += (bx - ax).hypot(by - ay);
-        if length_m > MAX_CHUNK_M && last + 1 < line.len() {
-            chunks.push(&line[first..=last]);
+        let [width_m, height_m] = sides_m([a, b]);
+        length_m += width_m.hypot(height_m);
+        let is_full = length_m > MAX_PLANE_M || last - first == MAX_SEGMENTS;
+        if is_full && last + 1 < line.len() {
+            slices.push(&line[first..=last]);
             (first, length_m) = (last, 0.0);
         }
     }
-    chunks.push(&line[first..]);
-    chunks
+    slices.push(&line[first..]);
+    slices
+}
+
+/// Slices of lines that lie in one plane.
+struct Patch<'a> {
+    slices: Vec<&'a [Degrees]>,
+    bounds: [Degrees; 2],
+}
+
+/// Groups the slices of lines that follow each other.
+fn patches(lines: &[Polyline]) -> Vec<Patch<'_>> {
+    let mut patches: Vec<Patch<'_>> = Vec::new();
+    for slice in lines.iter().flat_map(|line| slices(line)) {
+        let bounds = bounds(slice);
+        match patches.last_mut() {
+            Some(patch) if is_one_plane(joined(patch.bounds, bounds)) => {
+                patch.slices.push(slice);
+                patch.bounds = joined(patch.bounds, bounds);
+            }
+            _ => patches.push(Patch {
+                slices: vec![slice],
+                bounds,
+            }),
+        }
+    }
+    patches
+}
+
+fn is_one_plane(bounds: [Degrees; 2]) -> bool {
+    sides_m(bounds).iter().all(|&side| side <= MAX_PLANE_M)
+}
+
+/// How far one position is from another to the east and to the north.
+fn sides_m([from, to]: [Degrees; 2]) -> [f64; 2] {
+    let frame = Frame::between(from, to);
+    let [from, to] = [from, to].map(|position| frame.metres(position));
+    [0, 1].map(|axis| to[axis] - from[axis])
 }
 
 fn cut(segment: [Degrees; 2], span: Span) -> [Degrees; 2] {
@@ -363,34 +399,29 @@ fn shifted([lon, lat]: Degrees, degrees_east: f64) -> Degrees {
     [lon + degrees_east, lat]
 }
 
+/// The lowest and the highest corner of the box around a line.
 fn bounds(line: &[Degrees]) -> [Degrees; 2] {
-    let widened = |[low, high]: [Degrees; 2], at: &Degrees| {
-        [
-            [low[0].min(at[0]), low[1].min(at[1])],
-            [high[0].max(at[0]), high[1].max(at[1])],
-        ]
-    };
-    line.iter().fold([line[0]; 2], widened)
+    let whole = [line[0]; 2];
+    line.iter()
+        .fold(whole, |whole, &at| joined(whole, [at, at]))
 }
 
-/// The area within a distance of lines, in metres.
-fn buffered(lines: &[&[Degrees]], frame: Frame, buffer_m: f64) -> MultiPolygon {
-    let coordinates = |line: &&[Degrees]| {
-        let mut line: Vec<Coord> = line.iter().map(|&p| frame.metres(p).into()).collect();
+fn joined(a: [Degrees; 2], b: [Degrees; 2]) -> [Degrees; 2] {
+    let low = [0, 1].map(|axis| a[0][axis].min(b[0][axis]));
+    let high = [0, 1].map(|axis| a[1][axis].max(b[1][axis]));
+    [low, high]
+}
+
+/// The area within a distance of lines of a few segments each, in metres.
+fn buffered<L: AsRef<[Degrees]>>(lines: &[L], frame: Frame, buffer_m: f64) -> MultiPolygon {
+    let around = |line: &L| {
+        let line = line.as_ref().iter();
+        let mut line: Vec<Coord> = line.map(|&at| frame.metres(at).into()).collect();
         line.dedup();
-        line
+        LineString(line).buffer(buffer_m)
     };
-    let (points, lines): (Vec<_>, Vec<_>) = lines
-        .iter()
-        .map(coordinates)
-        .partition(|line| line.len() == 1);
-    let lines: MultiLineString = lines.into_iter().map(LineString).collect();
-    let points: MultiPoint = points.into_iter().flatten().collect::<Vec<_>>().into();
-    match (lines.0.is_empty(), points.0.is_empty()) {
-        (_, true) => lines.buffer(buffer_m),
-        (true, _) => points.buffer(buffer_m),
-        _ => lines.buffer(buffer_m).union(&points.buffer(buffer_m)),
-    }
+    let areas: Vec<_> = lines.iter().map(around).collect();
+    united(&areas)
 }
 
 /// Brings an area to longitudes from −180 to 180, cut where it crosses the antimeridian

@@ -207,6 +207,27 @@ fn streets_of_many_sequences_take_no_square_of_time() {
     );
 }
 
+/// Who takes all pictures at one time goes to and fro along a street in their order by id.
+#[test]
+fn lines_that_go_to_and_fro_have_the_area_of_their_street() {
+    let to_and_fro = |images: u32, north: f64| -> Vec<Place> {
+        let at = |i: u32| (f64::from(i * 7919 % 1000), north + f64::from(i * 31 % 4));
+        (0..images).map(at).collect()
+    };
+    let (long, short) = (to_and_fro(600, 0.0), to_and_fro(300, 15.0));
+    let (counts, areas) = simplified(&sequences(MIDDLE, &[&short, &long]), 10.0);
+    assert_eq!((counts.read, counts.written), (2, 2));
+    for (north, expected) in [
+        (1.0, [1, 0]),
+        (12.0, [1, 0]),
+        (14.0, [0, 1]),
+        (27.0, [0, 1]),
+    ] {
+        let inside = |area: &Area| u8::from(area.contains(MIDDLE, (500.0, north)));
+        assert_eq!([inside(&areas[0]), inside(&areas[1])], expected, "{north}");
+    }
+}
+
 /// The slow twin: kept lines in a list, and every position asked about each of them.
 #[derive(Default)]
 struct Slow(Vec<[Degrees; 2]>);
