@@ -287,7 +287,12 @@ const NO_ROWS: RangeInclusive<u32> = 1..=0;
 fn cover_polygon(zoom: Zoom, polygon: &Polygon, max_tiles: u64, outline: &mut Outline) -> bool {
     for ring in polygon.rings() {
         for turn in ring.turns() {
+            let mut last = None;
             for edge in ring.edges() {
+                // A vertex that is there again and again touches its tile once.
+                if last.replace(edge) == Some(edge) {
+                    continue;
+                }
                 cover_edge(zoom, edge, turn, outline);
                 if outline.has_more_than(max_tiles) {
                     return false;
