@@ -400,8 +400,11 @@ impl<'j, 'a> JoinPart<'j, 'a> {
         self.rows.is_empty()
     }
 
-    /// Fills a column with the number of the question of each pair. It has as many places as there
-    /// are pairs.
+    /// Fills a column with the number of the question of each pair.
+    ///
+    /// # Panics
+    ///
+    /// When it has not as many places as there are pairs.
     pub fn fill_targets(&self, targets: &mut [i64]) {
         assert_eq!(targets.len(), self.len(), "a place for each pair");
         for (target, run) in self.runs() {
