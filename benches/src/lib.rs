@@ -2,6 +2,7 @@
 //! and engines to ask.
 
 pub mod bars;
+mod call;
 pub mod columns;
 pub mod exports;
 pub mod python;

@@ -1,4 +1,4 @@
-//! What is called from Python, beside what Python's users have: two scripts, one server, one table.
+//! What is called from Python, beside what Python's users have: three scripts, one server, one table.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -11,7 +11,7 @@ use tilesight_fetch::Tileset;
 use tilesight_tile::TileId;
 
 use crate::bars::Record;
-use crate::tiles;
+use crate::{call, tiles};
 
 /// Tiles that are asked for, in columns and rows.
 const COLUMNS: u32 = 10;
@@ -40,13 +40,18 @@ fn record(name: &str) -> PathBuf {
 /// When none of them ran, or a record cannot be read.
 pub fn records() -> Result<Record> {
     let mut all = Record::default();
-    for path in [SDK, JOIN].map(record).iter().filter(|path| path.exists()) {
+    for path in [SDK, JOIN, CALL]
+        .map(record)
+        .iter()
+        .filter(|path| path.exists())
+    {
         let record = Record::read(path)?;
         all.comparisons.extend(record.comparisons);
+        all.limits.extend(record.limits);
         all.notes.extend(record.notes);
     }
     ensure!(
-        !all.comparisons.is_empty(),
+        !(all.comparisons.is_empty() && all.limits.is_empty()),
         "nothing was measured from Python"
     );
     Ok(all)
@@ -54,6 +59,7 @@ pub fn records() -> Result<Record> {
 
 const SDK: &str = "sdk";
 const JOIN: &str = "join";
+const CALL: &str = "call";
 
 /// Measures the functions of Mapillary's SDK and ours, on one service on loopback.
 ///
@@ -84,6 +90,16 @@ pub fn measure_join(dataset: &Path, targets: u64, sample: u64) -> Result<()> {
         &[dataset],
         &[targets, sample].map(|count| count.to_string()),
     )
+}
+
+/// Measures what a call from Python takes beyond the same question asked in Rust.
+///
+/// # Errors
+///
+/// When the script cannot be run, or answers differ.
+pub fn measure_call(dataset: &Path) -> Result<()> {
+    let in_rust = serde_json::to_string(&call::measure(dataset)?)?;
+    run(CALL, &[dataset.to_string_lossy().into_owned()], &[in_rust])
 }
 
 fn tile(number: u32) -> Result<TileId> {

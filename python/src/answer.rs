@@ -156,8 +156,26 @@ impl Answer {
     ) -> PyResult<Self> {
         let data = data.clone();
         let held = py.detach(|| Held::try_new(data, |data| ask(data)));
+        Self::new(held.map_err(raise)?, place, fields)
+    }
+
+    /// Asks a dataset what takes long; a signal such as Ctrl-C stops it where it notes its progress.
+    pub fn watch(
+        py: Python<'_>,
+        data: &Arc<Dataset>,
+        place: Place,
+        fields: Option<Vec<String>>,
+        ask: impl for<'a> FnOnce(&'a Dataset, &Work) -> Result<Found<'a>, Error> + Send,
+    ) -> PyResult<Self> {
+        let data = data.clone();
+        let find = |work: &Work| Held::try_new(data, |data| ask(data, work));
+        let held = watch(py, None, || (), find)?;
+        Self::new(held.map_err(raise)?, place, fields)
+    }
+
+    fn new(held: Held, place: Place, fields: Option<Vec<String>>) -> PyResult<Self> {
         let asked = Asked {
-            held: held.map_err(raise)?,
+            held,
             place,
             fields,
         };
@@ -180,10 +198,7 @@ impl Answer {
             Found::Images(found) => PyList::new(py, py.detach(|| found.to_ids())),
             Found::Features(found) => PyList::new(py, found.ids().collect::<Vec<_>>()),
             Found::Sequences(found) => PyList::new(py, found.ids().collect::<Vec<_>>()),
-            Found::Join(found) => {
-                let ids = found.iter().map(|(_, image)| image.id);
-                PyList::new(py, ids.collect::<Vec<_>>())
-            }
+            Found::Join(found) => PyList::new(py, py.detach(|| found.to_ids())),
         }
     }
 

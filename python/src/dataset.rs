@@ -12,11 +12,11 @@ use tilesight::{
 
 use crate::answer::{Answer, Found};
 use crate::error::raise;
-use crate::place::{Place, moved};
+use crate::place::Place;
 use crate::question::{FeatureWords, ImageWords};
-use crate::watch::{heed_signals, watch};
+use crate::watch::watch;
 
-/// Questions of a join that are asked before signals are looked at.
+/// Questions of a join that are asked before it is looked whether to stop.
 const QUESTIONS_AT_ONCE: usize = 4_096;
 
 /// An opened source.
@@ -96,8 +96,18 @@ impl Dataset {
         fields: Option<Vec<String>>,
     ) -> PyResult<Answer> {
         let query = words.images()?;
-        let places = places.iter().map(|place| Ok(place.get().asked()));
-        self.join(py, &query, places, fields)
+        let places: Vec<Asked> = places.iter().map(|place| place.get().asked()).collect();
+        let like = places.first().unwrap_or(&query.place).clone();
+        Answer::watch(py, &self.0, like, fields, |data, work| {
+            let mut join = ImageJoin::default();
+            for some in places.chunks(QUESTIONS_AT_ONCE) {
+                let at = |place: &Asked| at_place(&query, place.clone());
+                let queries: Vec<ImageQuery> = some.iter().map(at).collect();
+                join.extend(data.images_each(&queries)?);
+                work.note_or_unwind(0, 0);
+            }
+            Ok(Found::Join(join))
+        })
     }
 
     /// The images at a place that is moved to each of some positions: pairs of longitude and
@@ -111,10 +121,14 @@ impl Dataset {
     ) -> PyResult<Answer> {
         let query = words.images()?;
         let (pairs, _) = positions.as_chunks::<PAIR_BYTES>();
-        let places = pairs
-            .iter()
-            .map(|pair| Ok(moved(&query.place, position(pair)?)));
-        self.join(py, &query, places, fields)
+        let targets: Result<Vec<LonLat>, Error> = pairs.iter().map(position).collect();
+        let targets = targets.map_err(raise)?;
+        Answer::watch(py, &self.0, query.place.clone(), fields, |data, work| {
+            let total = targets.len() as u64;
+            let note = |done| work.note_or_unwind(done as u64, total);
+            let join = data.images_around_with(&query, &targets, &note)?;
+            Ok(Found::Join(join))
+        })
     }
 
     fn count(&self, py: Python<'_>, words: ImageWords) -> PyResult<u64> {
@@ -157,38 +171,6 @@ impl Dataset {
     fn info(&self, py: Python<'_>) -> PyResult<String> {
         let info = py.detach(|| self.0.info_json());
         info.map(|info| info.to_string()).map_err(raise)
-    }
-}
-
-impl Dataset {
-    /// The images of each of some places, of which a question names one like them.
-    fn join(
-        &self,
-        py: Python<'_>,
-        query: &ImageQuery,
-        mut places: impl Iterator<Item = Result<Asked, Error>> + Send,
-        fields: Option<Vec<String>>,
-    ) -> PyResult<Answer> {
-        let mut places = places
-            .by_ref()
-            .map(|place| Ok(at_place(query, place?)))
-            .peekable();
-        let place = match places.peek() {
-            Some(Ok(first)) => first.place.clone(),
-            _ => query.place.clone(),
-        };
-        let mut interrupt = Ok(());
-        let answer = Answer::find(py, &self.0, place, fields, |data| {
-            let mut join = ImageJoin::default();
-            while places.peek().is_some() && interrupt.is_ok() {
-                let queries = places.by_ref().take(QUESTIONS_AT_ONCE);
-                let queries = queries.collect::<Result<Vec<ImageQuery>, Error>>()?;
-                join.extend(data.images_each(&queries)?);
-                interrupt = Python::attach(heed_signals);
-            }
-            Ok(Found::Join(join))
-        });
-        interrupt.and(answer)
     }
 }
 

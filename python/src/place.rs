@@ -98,23 +98,3 @@ fn tiles_of(place: &Asked, zoom: u8) -> Option<TileRows> {
 fn position(lon: f64, lat: f64) -> PyResult<LonLat> {
     LonLat::new(lon, lat).map_err(raise)
 }
-
-/// The same around another position; boxes and regions stay where they are.
-pub fn moved(place: &Asked, target: LonLat) -> Asked {
-    match *place {
-        Asked::Near { radius_m, .. } => Asked::Near { target, radius_m },
-        Asked::Nearest { k, radius_m, .. } => Asked::Nearest {
-            target,
-            k,
-            radius_m,
-        },
-        Asked::LookingAt {
-            radius_m, fov_deg, ..
-        } => Asked::LookingAt {
-            target,
-            radius_m,
-            fov_deg,
-        },
-        Asked::Everywhere | Asked::Bbox(_) | Asked::Region(_) => place.clone(),
-    }
-}

@@ -159,7 +159,12 @@ def test_a_join_is_its_questions_one_by_one(town, frame):
     chance = random.Random(1)
     doors = [(chance.uniform(24.93, 24.97), chance.uniform(60.16, 60.18)) for _ in range(50)]
     series = geopandas.GeoSeries(geopandas.points_from_xy(*zip(*doors)), crs="OGC:CRS84")
-    for options in ({"looking_at": doors}, {"near": doors, "nearest": 3}, {"near": doors, "radius_m": 20}):
+    for options in (
+        {"looking_at": doors},
+        {"looking_at": doors, "limit": 1},
+        {"near": doors, "nearest": 3},
+        {"near": doors, "radius_m": 20},
+    ):
         (name,) = options.keys() & {"near", "looking_at"}
         others = {key: value for key, value in options.items() if key != name}
         expected = [
@@ -168,8 +173,10 @@ def test_a_join_is_its_questions_one_by_one(town, frame):
             for id in town.images(**{name: door}, **others, pano=True, allow_partial=False).ids()
         ]
         for targets in (doors, numpy.array(doors), series, series.to_frame("geometry")):
-            join = town.images_each(**{name: targets}, **others, pano=True).to_pandas()
+            found = town.images_each(**{name: targets}, **others, pano=True)
+            join = found.to_pandas()
             assert list(zip(join.target, join.id)) == expected
+            assert found.ids() == [id for _, id in expected]
         assert expected
 
 

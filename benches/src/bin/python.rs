@@ -39,6 +39,8 @@ enum Step {
     Sdk,
     /// Many targets with many images, beside `GeoPandas`.
     Join,
+    /// What a call from Python takes beyond the same question in Rust.
+    Call,
     /// Only write the table.
     Table,
 }
@@ -54,6 +56,7 @@ fn main() -> Result<()> {
         match step {
             Step::Sdk => python::measure_sdk(cli.turns)?,
             Step::Join => python::measure_join(&dataset(&cli)?, cli.targets, cli.sample)?,
+            Step::Call => python::measure_call(&dataset(&cli)?)?,
             Step::Table => report::write_python()?,
         }
     }

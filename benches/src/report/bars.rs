@@ -50,7 +50,7 @@ pub(super) fn tables(images: u64) -> Result<String> {
 
 /// The table of what was measured from Python.
 pub(super) fn from_python(record: &Record) -> String {
-    let rows = one_by_one(&record.comparisons);
+    let rows = one_by_one(&record.comparisons) + &limited(&record.limits);
     format!("\n## From Python\n\n{}.\n{rows}", machine())
 }
 
@@ -161,7 +161,11 @@ fn one_by_one(comparisons: &[Comparison]) -> String {
             duration(it.theirs.mean_ns),
             ratio(it.ratio()),
             held_to(&it.bar),
-            verdict(it.ratio(), it.is_met())
+            if it.bar == Bar::default() && it.ratio() >= 1.0 {
+                ""
+            } else {
+                verdict(it.ratio(), it.is_met())
+            }
         );
     }
     text
@@ -194,6 +198,9 @@ fn limited(limits: &[Limit]) -> String {
 }
 
 fn held_to(bar: &Bar) -> String {
+    if *bar == Bar::default() {
+        return "–".to_owned();
+    }
     let mut text = ratio(bar.faster);
     if let Some(lower) = bar.p99_lower {
         let _ = write!(text, ", p99 {}", ratio(lower));

@@ -3,8 +3,9 @@
 
 use std::ops::Range;
 use std::slice;
+use std::sync::Arc;
 
-use tilesight_tile::initial_bearing_deg;
+use tilesight_tile::{GridPoint, LonLat, haversine_m, initial_bearing_deg};
 
 use crate::error::Error;
 use crate::index::{LEAF_ROWS, RowAt, Sink, Target, bits};
@@ -19,6 +20,8 @@ pub(crate) enum Answer {
     Ranked(RankedRows),
     /// Nearest first.
     Hits(Vec<Hit>),
+    /// As the answers came that were joined, measured when they are read.
+    Joined(JoinedRows),
 }
 
 /// Positions near a target in the order of their distance.
@@ -28,6 +31,61 @@ pub(crate) struct RankedRows {
     pub(crate) places: Vec<RowAt>,
     /// Whether the rows look at the target.
     pub(crate) look: bool,
+}
+
+/// Rows of several answers, one answer after the other.
+#[derive(Debug, Clone)]
+pub(crate) struct JoinedRows {
+    pub(crate) places: Vec<JoinedPlace>,
+    /// What each answer was found around, if it was around something.
+    pub(crate) targets: Arc<Vec<Option<Around>>>,
+}
+
+/// A row of one of several answers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct JoinedPlace {
+    pub(crate) row: u32,
+    pub(crate) point: GridPoint,
+    /// The number of its answer.
+    pub(crate) target: u32,
+}
+
+/// What rows were found around.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Around {
+    target: LonLat,
+    /// The grid position nearest to the target.
+    point: GridPoint,
+    /// Whether the rows look at the target.
+    look: bool,
+}
+
+impl Around {
+    pub(crate) fn new(target: LonLat, look: bool) -> Self {
+        Self {
+            target,
+            point: GridPoint::nearest_to(target),
+            look,
+        }
+    }
+
+    fn distance_m(self, from: GridPoint) -> f64 {
+        haversine_m(self.target, from.to_lon_lat())
+    }
+
+    /// Nothing where the row is where the target is, as the grid has it.
+    fn bearing_deg(self, from: GridPoint) -> Option<f64> {
+        let bearing = || initial_bearing_deg(from.to_lon_lat(), self.target);
+        (self.look && from != self.point).then(bearing)
+    }
+
+    pub(crate) fn hit(self, (row, point): RowAt) -> Hit {
+        Hit {
+            row,
+            distance_m: self.distance_m(point),
+            bearing_deg: self.bearing_deg(point),
+        }
+    }
 }
 
 /// A row and where it lies from the target.
@@ -40,17 +98,23 @@ pub(crate) struct Hit {
 }
 
 impl RankedRows {
-    fn hit(&self, (row, point): RowAt) -> Hit {
-        let bearing = || initial_bearing_deg(point.to_lon_lat(), self.target.position());
-        Hit {
-            row,
-            distance_m: self.target.distance_m(point),
-            bearing_deg: (self.look && point != self.target.point()).then(bearing),
+    pub(crate) const fn around(&self) -> Around {
+        Around {
+            target: self.target.position(),
+            point: self.target.point(),
+            look: self.look,
         }
     }
 
     fn hits(&self) -> impl Iterator<Item = Hit> + Clone + '_ {
-        self.places.iter().map(|&place| self.hit(place))
+        let around = self.around();
+        self.places.iter().map(move |&place| around.hit(place))
+    }
+}
+
+impl JoinedRows {
+    fn around(&self, place: &JoinedPlace) -> Option<Around> {
+        self.targets[place.target as usize]
     }
 }
 
@@ -60,13 +124,14 @@ impl Answer {
             Self::Rows(rows) => rows.len() as usize,
             Self::Ranked(ranked) => ranked.places.len(),
             Self::Hits(hits) => hits.len(),
+            Self::Joined(joined) => joined.places.len(),
         }
     }
 
     /// Distance of the last row, where there is a target and a row.
     pub(crate) fn farthest_m(&self) -> Option<f64> {
         match self {
-            Self::Rows(_) => None,
+            Self::Rows(_) | Self::Joined(_) => None,
             Self::Ranked(ranked) => {
                 let last = ranked.places.last();
                 last.map(|&(_, point)| ranked.target.distance_m(point))
@@ -89,10 +154,11 @@ impl Answer {
             Self::Rows(rows) => rows.truncate(limit as u64),
             Self::Ranked(ranked) => ranked.places.truncate(limit),
             Self::Hits(hits) => hits.truncate(limit),
+            Self::Joined(joined) => joined.places.truncate(limit),
         }
     }
 
-    /// Makes sure that the rows may be read. Those of a target were read already.
+    /// Makes sure that the rows may be read. All but ascending ones were read already.
     ///
     /// # Errors
     ///
@@ -100,45 +166,98 @@ impl Answer {
     pub(crate) fn touch(&self, table: &dyn Touch) -> Result<(), Error> {
         match self {
             Self::Rows(rows) => rows.touch(table),
-            Self::Ranked(_) | Self::Hits(_) => Ok(()),
+            Self::Ranked(_) | Self::Hits(_) | Self::Joined(_) => Ok(()),
         }
     }
 
     /// The rows.
     pub(crate) fn rows(&self) -> impl Iterator<Item = u32> + Clone + '_ {
-        let (rows, ranked, hits) = self.parts();
+        let (rows, ranked, hits, joined) = self.parts();
         let ranked = ranked.into_iter().flat_map(|ranked| &ranked.places);
+        let joined = joined.into_iter().flat_map(|joined| &joined.places);
         rows.chain(ranked.map(|&(row, _)| row))
             .chain(hits.iter().map(|hit| hit.row))
+            .chain(joined.map(|place| place.row))
     }
 
     /// What a column says of the rows.
     pub(crate) fn gather<T: Copy + Default>(&self, column: &[T]) -> Vec<T> {
+        let of = |row: u32| column[row as usize];
         match self {
             Self::Rows(rows) => rows.gather(column),
-            Self::Ranked(ranked) => {
-                let places = ranked.places.iter();
-                places.map(|&(row, _)| column[row as usize]).collect()
-            }
-            Self::Hits(hits) => hits.iter().map(|hit| column[hit.row as usize]).collect(),
+            Self::Ranked(ranked) => ranked.places.iter().map(|&(row, _)| of(row)).collect(),
+            Self::Hits(hits) => hits.iter().map(|hit| of(hit.row)).collect(),
+            Self::Joined(joined) => joined.places.iter().map(|place| of(place.row)).collect(),
         }
     }
 
     /// The rows, and where each lies from the target if there is one.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Option<Hit>)> + Clone + '_ {
-        let (rows, ranked, hits) = self.parts();
+        let (rows, ranked, hits, joined) = self.parts();
         let ranked = ranked.into_iter().flat_map(RankedRows::hits);
         let hits = ranked.chain(hits.iter().copied());
+        let joined = joined.into_iter().flat_map(|joined| {
+            joined.places.iter().map(move |place| {
+                let at = (place.row, place.point);
+                (place.row, joined.around(place).map(|around| around.hit(at)))
+            })
+        });
         rows.map(|row| (row, None))
             .chain(hits.map(|hit| (hit.row, Some(hit))))
+            .chain(joined)
+    }
+
+    /// Puts the distance of each row from its target, in metres, into its place; not a number
+    /// without a target.
+    pub(crate) fn fill_distances_m(&self, column: &mut [f64]) {
+        let of_place = |around: Around, from| Some(around.distance_m(from));
+        self.fill_measured(column, of_place, |hit| Some(hit.distance_m));
+    }
+
+    /// Puts the bearing of its target from each row, in degrees, into its place; not a number where
+    /// there is none.
+    pub(crate) fn fill_bearings_deg(&self, column: &mut [f64]) {
+        self.fill_measured(column, Around::bearing_deg, |hit| hit.bearing_deg);
+    }
+
+    fn fill_measured(
+        &self,
+        column: &mut [f64],
+        of_place: impl Fn(Around, GridPoint) -> Option<f64>,
+        of_hit: impl Fn(&Hit) -> Option<f64>,
+    ) {
+        assert_eq!(column.len(), self.len(), "a place for each row");
+        let known = |measure: Option<f64>| measure.unwrap_or(f64::NAN);
+        match self {
+            Self::Rows(_) => column.fill(f64::NAN),
+            Self::Ranked(ranked) => {
+                let around = ranked.around();
+                for (value, &(_, point)) in column.iter_mut().zip(&ranked.places) {
+                    *value = known(of_place(around, point));
+                }
+            }
+            Self::Hits(hits) => {
+                for (value, hit) in column.iter_mut().zip(hits) {
+                    *value = known(of_hit(hit));
+                }
+            }
+            Self::Joined(joined) => {
+                for (value, place) in column.iter_mut().zip(&joined.places) {
+                    let around = joined.around(place);
+                    *value = known(around.and_then(|around| of_place(around, place.point)));
+                }
+            }
+        }
     }
 
     /// The rows of whichever this is; of the others none.
-    fn parts(&self) -> (Rows<'_>, Option<&RankedRows>, &[Hit]) {
+    fn parts(&self) -> (Rows<'_>, Option<&RankedRows>, &[Hit], Option<&JoinedRows>) {
+        let none = Rows::default();
         match self {
-            Self::Rows(rows) => (rows.iter(), None, &[]),
-            Self::Ranked(ranked) => (Rows::default(), Some(ranked), &[]),
-            Self::Hits(hits) => (Rows::default(), None, hits),
+            Self::Rows(rows) => (rows.iter(), None, &[], None),
+            Self::Ranked(ranked) => (none, Some(ranked), &[], None),
+            Self::Hits(hits) => (none, None, hits, None),
+            Self::Joined(joined) => (none, None, &[], Some(joined)),
         }
     }
 }

@@ -10,9 +10,9 @@ use bytemuck::NoUninit;
 use hashbrown::HashMap;
 use tilesight_tile::{GridPoint, LonLat};
 
-use crate::answer::{Answer, Hit, RankedRows, RowSet, Run};
+use crate::answer::{Answer, Hit, JoinedPlace, JoinedRows, RankedRows, RowSet, Run};
 use crate::images::{Group, Images, flag, joined_ms, kind_of};
-use crate::index::{RowAt, Sink};
+use crate::index::{RowAt, Sink, offset_deg};
 use crate::query::Kind;
 use crate::rows::Image;
 use crate::selection::Selection;
@@ -93,6 +93,28 @@ impl<'a> Selection<'a> {
     pub fn kind_column(&self) -> Vec<Option<Kind>> {
         let flags = self.shared(&self.images.columns().flags);
         flags.iter().map(|&flags| kind_of(flags)).collect()
+    }
+
+    /// Fills a column with the distances from the target in metres, not a number where the question
+    /// had no target.
+    pub fn fill_distances_m(&self, distances: &mut [f64]) {
+        self.answer.fill_distances_m(distances);
+    }
+
+    /// Fills a column with the bearings from the images to the target in degrees, not a number but
+    /// for looking-at questions, and for an image that is where the target is.
+    pub fn fill_bearings_deg(&self, bearings: &mut [f64]) {
+        self.answer.fill_bearings_deg(bearings);
+    }
+
+    /// Fills a column with how far bearings lie from headings, 0…180 degrees; not a number where one
+    /// of both is not known.
+    pub fn fill_offsets_deg(&self, offsets: &mut [f64]) {
+        self.answer.fill_bearings_deg(offsets);
+        let headings = self.shared(&self.images.columns().compass_angle_deg);
+        for (offset, &heading_deg) in offsets.iter_mut().zip(&*headings) {
+            *offset = offset_deg(heading_deg, *offset);
+        }
     }
 
     /// What the images belong to, looked up once for those that belong to the same.
@@ -251,27 +273,46 @@ impl<'a> Groups<'a> {
 }
 
 /// Numbers groups in the order in which they are met.
-#[derive(Default)]
 struct GroupPlaces {
     places: HashMap<u32, u32>,
     groups: Vec<u32>,
-    /// The group that was asked for last, and its place: neighbours often belong to the same.
-    last: Option<(u32, u32)>,
+    /// Groups that were asked for lately and their places, each where its last bits say: neighbours
+    /// belong to few groups, in turns.
+    recent: Vec<Option<(u32, u32)>>,
+}
+
+/// How many groups are remembered: about as many as a part of an answer has.
+const RECENT_GROUPS: usize = 1 << 11;
+
+impl Default for GroupPlaces {
+    fn default() -> Self {
+        Self {
+            places: HashMap::new(),
+            groups: Vec::new(),
+            recent: vec![None; RECENT_GROUPS],
+        }
+    }
 }
 
 impl GroupPlaces {
+    #[inline]
     fn of(&mut self, group: u32) -> u32 {
-        if let Some((last, place)) = self.last
-            && last == group
+        let slot = group as usize % RECENT_GROUPS;
+        if let Some((recent, place)) = self.recent[slot]
+            && recent == group
         {
             return place;
         }
-        let place = *self.places.entry(group).or_insert_with(|| {
+        let place = self.look_up(group);
+        self.recent[slot] = Some((group, place));
+        place
+    }
+
+    fn look_up(&mut self, group: u32) -> u32 {
+        *self.places.entry(group).or_insert_with(|| {
             self.groups.push(group);
             self.groups.len() as u32 - 1
-        });
-        self.last = Some((group, place));
-        place
+        })
     }
 }
 
@@ -284,6 +325,7 @@ enum Left<'s> {
     },
     Ranked(&'s RankedRows, &'s [RowAt]),
     Hits(&'s [Hit]),
+    Joined(&'s JoinedRows, &'s [JoinedPlace]),
 }
 
 impl<'s> Left<'s> {
@@ -295,6 +337,7 @@ impl<'s> Left<'s> {
             },
             Answer::Ranked(ranked) => Self::Ranked(ranked, &ranked.places),
             Answer::Hits(hits) => Self::Hits(hits),
+            Answer::Joined(joined) => Self::Joined(joined, &joined.places),
         }
     }
 
@@ -307,6 +350,10 @@ impl<'s> Left<'s> {
                 ..**ranked
             }),
             Self::Hits(hits) => Answer::Hits(take(hits, len).to_vec()),
+            Self::Joined(joined, places) => Answer::Joined(JoinedRows {
+                places: take(places, len).to_vec(),
+                targets: joined.targets.clone(),
+            }),
         };
         (part.len() > 0).then_some(part)
     }
@@ -403,7 +450,7 @@ mod tests {
     }
 
     /// Everything, what is scattered, and what comes nearest first.
-    fn queries() -> [ImageQuery; 4] {
+    fn queries() -> [ImageQuery; 5] {
         let target = LonLat::new(24.05, -57.0).unwrap();
         let of = |place, kind| ImageQuery {
             place,
@@ -422,11 +469,17 @@ mod tests {
             k: 150,
             radius_m: None,
         };
+        let looking_at = Place::LookingAt {
+            target,
+            radius_m: 300_000.0,
+            fov_deg: 150.0,
+        };
         [
             of(Place::Everywhere, None),
             of(Place::Everywhere, Some(Kind::Pano)),
             of(near, None),
             of(nearest, None),
+            of(looking_at, None),
         ]
     }
 
@@ -466,6 +519,7 @@ mod tests {
                 .into_iter()
                 .eq(images.iter().map(|image| image.kind))
         );
+        check_measures(found, &images);
         check_groups(&found.groups(), &images);
         for (unread, image) in found.unread().zip(&images) {
             let position = unread.position();
@@ -482,6 +536,25 @@ mod tests {
         }
         let inexact = images.iter().filter(|image| !image.id_is_exact).count();
         assert_eq!(found.inexact_ids(), inexact);
+    }
+
+    fn check_measures(found: &Selection<'_>, images: &[Image<'_>]) {
+        type Fill<'f> = &'f dyn Fn(&mut [f64]);
+        let check = |fill: Fill<'_>, of: fn(&Image<'_>) -> Option<f64>| {
+            let mut column = vec![-1.0; images.len()];
+            fill(&mut column);
+            let known = |value: &f64| (!value.is_nan()).then_some(*value);
+            assert!(column.iter().map(known).eq(images.iter().map(of)));
+        };
+        check(&|column| found.fill_distances_m(column), |image| {
+            image.distance_m
+        });
+        check(&|column| found.fill_bearings_deg(column), |image| {
+            image.bearing_deg
+        });
+        check(&|column| found.fill_offsets_deg(column), |image| {
+            image.offset_deg
+        });
     }
 
     fn check_groups(groups: &Groups<'_>, images: &[Image<'_>]) {

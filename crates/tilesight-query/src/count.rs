@@ -110,7 +110,7 @@ impl<'a> Grouping<'a> {
         }
         match answer {
             Answer::Rows(rows) => self.add_set(rows)?,
-            Answer::Ranked(_) | Answer::Hits(_) => self.add_rows(answer.rows()),
+            _ => self.add_rows(answer.rows()),
         }
         Ok(())
     }

@@ -37,6 +37,14 @@ pub struct Dataset {
     pub(crate) padding: Vec<Column<u8>>,
 }
 
+/// What a question asks wherever it asks it.
+pub(crate) struct Asked<'a> {
+    pub(crate) filter: ImageFilter<'a>,
+    pub(crate) candidates: Candidates,
+    pub(crate) limit: usize,
+    allow_partial: bool,
+}
+
 impl Dataset {
     /// Finds images.
     ///
@@ -101,13 +109,34 @@ impl Dataset {
     /// The rows of an answer, of which ranges were not read yet, and what is missing of it.
     pub(crate) fn answer(&self, query: &ImageQuery) -> Result<(Answer, Option<NotHeld>), Error> {
         let place = PreparedPlace::new(&query.place)?;
+        self.answer_at(&place, &self.asked(query)?)
+    }
+
+    /// What a question asks wherever it asks it.
+    pub(crate) fn asked(&self, query: &ImageQuery) -> Result<Asked<'_>, Error> {
         let filter = ImageFilter::new(&query.filter, &self.images)?;
-        let missing = self.missing(IMAGES, &place)?;
-        let missing = partial(missing, query.allow_partial)?;
-        let mut answer = self.find_images(&place, &filter)?;
-        let beyond = self.coverage.missing_of_nearest(IMAGES, &place, &answer);
-        let missing = missing.or(partial(beyond, query.allow_partial)?);
-        answer.truncate(query.limit.unwrap_or(usize::MAX));
+        Ok(Asked {
+            candidates: self.candidates(&filter)?,
+            filter,
+            limit: query.limit.unwrap_or(usize::MAX),
+            allow_partial: query.allow_partial,
+        })
+    }
+
+    /// The [`answer`](Self::answer) at a place.
+    pub(crate) fn answer_at(
+        &self,
+        place: &PreparedPlace<'_>,
+        asked: &Asked<'_>,
+    ) -> Result<(Answer, Option<NotHeld>), Error> {
+        let missing = partial(self.missing(IMAGES, place)?, asked.allow_partial)?;
+        let mut answer = match self.find_first(place, asked)? {
+            Some(first) => first,
+            None => self.find_among(place, &asked.filter, &asked.candidates)?,
+        };
+        let beyond = self.coverage.missing_of_nearest(IMAGES, place, &answer);
+        let missing = missing.or(partial(beyond, asked.allow_partial)?);
+        answer.truncate(asked.limit);
         Ok((answer, missing))
     }
 
@@ -262,13 +291,22 @@ impl Dataset {
         place: &PreparedPlace<'_>,
         filter: &ImageFilter<'_>,
     ) -> Result<Answer, Error> {
-        let (table, candidates) = (self.table(), self.candidates(filter)?);
+        self.find_among(place, filter, &self.candidates(filter)?)
+    }
+
+    fn find_among(
+        &self,
+        place: &PreparedPlace<'_>,
+        filter: &ImageFilter<'_>,
+        candidates: &Candidates,
+    ) -> Result<Answer, Error> {
+        let table = self.table();
         let PreparedPlace::Circle {
             circle,
             half_fov_deg: Some(half_fov_deg),
         } = place
         else {
-            return table.find(place, filter, &candidates);
+            return table.find(place, filter, candidates);
         };
         let target = circle.target();
         let sight = Sight {
@@ -276,12 +314,12 @@ impl Dataset {
             half_fov_deg: *half_fov_deg,
         };
         let mut rows = RowSet::default();
-        table.visit(place, filter, &candidates, &mut rows)?;
+        table.visit(place, filter, candidates, &mut rows)?;
         rows.touch(&self.images.table)?;
         Ok(table.looking(target, rows.iter().filter(|&row| self.shows(row, sight))))
     }
 
-    fn table(&self) -> Table<'_, ImageSummary> {
+    pub(crate) fn table(&self) -> Table<'_, ImageSummary> {
         Table {
             points: self.images.points(),
             tree: &self.images.tree,
@@ -307,7 +345,7 @@ impl Dataset {
     }
 
     /// Tells whether an image shows the target.
-    fn shows(&self, row: u32, sight: Sight<'_>) -> bool {
+    pub(crate) fn shows(&self, row: u32, sight: Sight<'_>) -> bool {
         let (columns, row) = (self.images.columns(), row as usize);
         columns.kind(row) == Some(Kind::Pano)
             || sight.is_seen(columns.point(row), columns.compass_angle_deg(row))

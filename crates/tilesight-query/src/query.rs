@@ -56,6 +56,37 @@ impl Place {
             fov_deg: Self::DEFAULT_FOV_DEG,
         }
     }
+
+    /// The same around another position; boxes, regions and everywhere stay where they are.
+    ///
+    /// ```
+    /// use tilesight_query::Place;
+    /// use tilesight_tile::LonLat;
+    ///
+    /// let door = LonLat::new(24.94, 60.17)?;
+    /// let near = Place::Near { target: LonLat::new(0.0, 0.0)?, radius_m: 50.0 };
+    /// assert!(matches!(near.moved_to(door), Place::Near { target, radius_m: 50.0 } if target == door));
+    /// # Ok::<(), tilesight_tile::Error>(())
+    /// ```
+    #[must_use]
+    pub fn moved_to(&self, target: LonLat) -> Self {
+        match *self {
+            Self::Near { radius_m, .. } => Self::Near { target, radius_m },
+            Self::Nearest { k, radius_m, .. } => Self::Nearest {
+                target,
+                k,
+                radius_m,
+            },
+            Self::LookingAt {
+                radius_m, fov_deg, ..
+            } => Self::LookingAt {
+                target,
+                radius_m,
+                fov_deg,
+            },
+            Self::Everywhere | Self::Bbox(_) | Self::Region(_) => self.clone(),
+        }
+    }
 }
 
 /// Whether an image is a panorama.

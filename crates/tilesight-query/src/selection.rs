@@ -120,7 +120,7 @@ impl<'a> Selection<'a> {
     }
 }
 
-fn located(image: Image<'_>, hit: Option<Hit>) -> Image<'_> {
+pub(crate) fn located(image: Image<'_>, hit: Option<Hit>) -> Image<'_> {
     let bearing_deg = hit.and_then(|hit| hit.bearing_deg);
     let offset_deg = |bearing| Some(offset_deg(image.compass_angle_deg?, bearing));
     Image {

@@ -104,6 +104,18 @@ impl GridPoint {
     pub fn nearest_to(position: LonLat) -> Self {
         position.to_grid().0
     }
+
+    /// The place of this position on a Z-curve, which keeps neighbours together: the bits of
+    /// column and row in turns, the column's last.
+    ///
+    /// ```
+    /// use tilesight_tile::GridPoint;
+    ///
+    /// assert_eq!(GridPoint { x: 0b11, y: 0b01 }.z_order(), 0b0111);
+    /// ```
+    pub fn z_order(self) -> u64 {
+        spread(self.x) | (spread(self.y) << 1)
+    }
 }
 
 impl GridPoint {
@@ -111,6 +123,21 @@ impl GridPoint {
     pub(crate) fn degrees(self) -> [f64; 2] {
         [lon_of_x(self.x), lat_of_y(self.y)]
     }
+}
+
+/// Puts a zero before each bit.
+fn spread(bits: u32) -> u64 {
+    [
+        (16, 0x0000_FFFF_0000_FFFF),
+        (8, 0x00FF_00FF_00FF_00FF),
+        (4, 0x0F0F_0F0F_0F0F_0F0F),
+        (2, 0x3333_3333_3333_3333),
+        (1, 0x5555_5555_5555_5555),
+    ]
+    .iter()
+    .fold(bits as u64, |bits, (shift, mask)| {
+        (bits | (bits << shift)) & mask
+    })
 }
 
 /// Longitude of a grid column in degrees.
@@ -245,6 +272,15 @@ mod tests {
             let position = point.to_lon_lat();
             prop_assert_eq!(GridPoint::nearest_to(position), point);
             prop_assert_eq!((point.lon(), point.lat()), (position.lon(), position.lat()));
+        }
+
+        #[test]
+        fn bits_of_columns_and_rows_take_turns(x: u32, y: u32) {
+            let slow = (0..32).fold(0, |bits, bit| {
+                let (x, y) = ((x >> bit & 1) as u64, (y >> bit & 1) as u64);
+                bits | (x << (2 * bit)) | (y << (2 * bit + 1))
+            });
+            prop_assert_eq!(GridPoint { x, y }.z_order(), slow);
         }
 
         #[test]

@@ -240,22 +240,14 @@ fn bounds_of(mut boxes: Vec<GridBox>) -> Vec<GridBox> {
     vec![union(west), union(east)]
 }
 
-/// Orders boxes by the bits of their centres, interleaved, so that neighbours come close.
+/// Orders boxes by their centres, so that neighbours come close.
 fn z_order(bounds: &GridBox) -> u64 {
-    let spread = |from: u32, to: u32| {
-        let mut bits = from as u64 + (to - from) as u64 / 2;
-        for (shift, mask) in [
-            (16, 0x0000_FFFF_0000_FFFF),
-            (8, 0x00FF_00FF_00FF_00FF),
-            (4, 0x0F0F_0F0F_0F0F_0F0F),
-            (2, 0x3333_3333_3333_3333),
-            (1, 0x5555_5555_5555_5555),
-        ] {
-            bits = (bits | (bits << shift)) & mask;
-        }
-        bits
+    let between = |from: u32, to: u32| from + (to - from) / 2;
+    let centre = GridPoint {
+        x: between(bounds.min_x, bounds.max_x),
+        y: between(bounds.min_y, bounds.max_y),
     };
-    spread(bounds.min_x, bounds.max_x) | (spread(bounds.min_y, bounds.max_y) << 1)
+    centre.z_order()
 }
 
 #[cfg(test)]

@@ -46,7 +46,6 @@ pub mod fuzzing;
 mod holding;
 pub mod import;
 mod info;
-mod join;
 mod pack;
 mod plane;
 pub mod roads;
@@ -59,7 +58,6 @@ mod whole;
 pub use build::{BuildOptions, Built, build};
 pub use dataset::{Dataset, is_dataset_file};
 pub use error::Error;
-pub use join::ImageJoin;
 pub use pack::pack;
 pub use source::{Progress, Source};
 
@@ -70,8 +68,9 @@ pub use tilesight_query::Error as QueryError;
 pub use tilesight_query::{Damage, Io, OpenError};
 pub use tilesight_query::{
     FeatureKind, FeatureQuery, FeatureSelection, Filter, GroupBy, GroupCount, GroupKey, Image,
-    ImageQuery, Info, Kind, MapFeature, NotHeld, ParsePeriodError, Period, Place, Selection,
-    Sequence, SequenceQuery, SequenceSelection, TileCount, Tileset, TilesetInfo, Track, rfc3339,
+    ImageJoin, ImageQuery, Info, Kind, MapFeature, NotHeld, ParsePeriodError, Period, Place,
+    Selection, Sequence, SequenceQuery, SequenceSelection, TileCount, Tileset, TilesetInfo, Track,
+    rfc3339,
 };
 pub use tilesight_store::{Error as StoreError, Packed};
 pub use tilesight_tile::{Bbox, GridPoint, LonLat, Region, RegionError, TileId};

@@ -239,31 +239,11 @@ fn in_spatial_order(targets: &[Feature]) -> Vec<u32> {
     let key = |&number: &u32| {
         let mut chains = targets[number as usize].shape.chains();
         let first = chains.next().and_then(|chain| lon_lat(chain[0]));
-        first.map(|position| z_order(GridPoint::nearest_to(position)))
+        first.map(|position| GridPoint::nearest_to(position).z_order())
     };
     let mut order: Vec<u32> = (0..targets.len() as u32).collect();
     order.par_sort_by_cached_key(key);
     order
-}
-
-/// The bits of a column and a row in turns.
-fn z_order(point: GridPoint) -> u64 {
-    spread(point.x) | spread(point.y) << 1
-}
-
-/// Puts a zero after each bit.
-fn spread(bits: u32) -> u64 {
-    [
-        (16, 0x0000_FFFF_0000_FFFF),
-        (8, 0x00FF_00FF_00FF_00FF),
-        (4, 0x0F0F_0F0F_0F0F_0F0F),
-        (2, 0x3333_3333_3333_3333),
-        (1, 0x5555_5555_5555_5555),
-    ]
-    .iter()
-    .fold(u64::from(bits), |bits, (shift, mask)| {
-        (bits | bits << shift) & mask
-    })
 }
 
 /// Targets and what is asked about them.
@@ -477,22 +457,4 @@ fn by_offset(a: Option<f64>, b: Option<f64>) -> Ordering {
 fn offset_deg(a_deg: f64, b_deg: f64) -> f64 {
     let around = (a_deg - b_deg).abs();
     around.min(360.0 - around)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn bits_of_columns_and_rows_take_turns(x: u32, y: u32) {
-            let slow = (0..32).fold(0, |bits, bit| {
-                let (x, y) = (u64::from(x >> bit & 1), u64::from(y >> bit & 1));
-                bits | x << (2 * bit) | y << (2 * bit + 1)
-            });
-            prop_assert_eq!(z_order(GridPoint { x, y }), slow);
-        }
-    }
 }

@@ -316,7 +316,7 @@ impl<S, F: RowFilter<S>> Nearest<S> for NearestOnPlane<'_, F> {
         let distances = self.target.planar_squared_of_each(xs, ys);
         let mut near = self.among_nearest(&distances) & mask_of_all(rows.len());
         if near != 0 {
-            near &= self.filter.mask(rows.clone());
+            near = self.filter.mask_among(rows.clone(), near);
         }
         // Of the first rows most are farther than so many of them.
         if near.count_ones() as usize > self.k {

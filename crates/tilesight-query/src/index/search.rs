@@ -51,6 +51,11 @@ pub(crate) trait RowFilter<S> {
     /// Judges up to 64 rows: bit `i` for the row `rows.start + i`.
     fn mask(&self, rows: Range<usize>) -> u64;
 
+    /// Judges those of up to 64 rows whose bit is set; for filters that judge rows one by one.
+    fn mask_among(&self, rows: Range<usize>, among: u64) -> u64 {
+        self.mask(rows) & among
+    }
+
     /// Asks for what [`mask`](Self::mask) will read of rows that are judged soon.
     fn prefetch(&self, _: Range<usize>) {}
 }

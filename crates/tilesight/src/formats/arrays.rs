@@ -35,6 +35,9 @@ pub(super) fn of_images(chunk: &ImageChunk<'_>, name: &str, pool: &Arc<Pool>) ->
         "sequence_id" => Arc::new(sequences(chunk.groups(), pool)),
         "organization_id" => ids(&chunk.groups().organization_ids),
         "creator_id" => ids(&chunk.groups().creator_ids),
+        "distance_m" => measures(images, Selection::fill_distances_m, pool),
+        "bearing_deg" => measures(images, Selection::fill_bearings_deg, pool),
+        "offset_deg" => measures(images, Selection::fill_offsets_deg, pool),
         _ => return None,
     })
 }
@@ -69,11 +72,23 @@ where
     Buffer::from(Bytes::from_owner(values)).into()
 }
 
-/// Nulls stand for headings that are not a number.
 fn headings(images: &Selection<'_>) -> Float64Array {
-    let headings = images.compass_angle_deg_column();
-    let known = BooleanBuffer::collect_bool(headings.len(), |row| !headings[row].is_nan());
-    Float64Array::new(shared(headings), nulls(known))
+    reals(shared(images.compass_angle_deg_column()))
+}
+
+fn measures<'a>(
+    images: &Selection<'a>,
+    fill: impl FnOnce(&Selection<'a>, &mut [f64]),
+    pool: &Arc<Pool>,
+) -> ArrayRef {
+    let measures = pool.column(images.len(), |column| fill(images, column));
+    Arc::new(reals(measures))
+}
+
+/// Nulls stand for what is not a number.
+fn reals(values: ScalarBuffer<f64>) -> Float64Array {
+    let known = BooleanBuffer::collect_bool(values.len(), |row| !values[row].is_nan());
+    Float64Array::new(values, nulls(known))
 }
 
 /// Nulls stand for times that are 0.

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::sync::Arc;
 
 use arrow_array::builder::StringDictionaryBuilder;
@@ -13,12 +13,12 @@ use arrow_array::{
     StringArray, TimestampMillisecondArray,
 };
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
-use arrow_ipc::writer::StreamWriter;
+use arrow_ipc::writer::StreamEncoder;
 use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{ArrowError, DataType, Schema, SchemaRef, TimeUnit};
 
 use super::arrays;
-use super::chunks::in_order;
+use super::chunks::{in_order, on_demand};
 use super::fields::{Field, GEOMETRY, Layout};
 use super::pool::Pool;
 use super::provenance::{CRS84, provenance};
@@ -38,18 +38,35 @@ pub(super) fn write<R: Record>(
     let table = Table::<R>::new(options)?;
     let mut written = Written::default();
     let stream = || -> Result<(), ArrowError> {
-        let mut stream = StreamWriter::try_new(&mut *out, &table.schema)?;
+        let mut stream = StreamEncoder::try_new(&table.schema)?;
         let transform = |chunk: &R::Chunk| Ok((table.batch(chunk)?, R::written(chunk)));
         in_order(chunks, transform, |chunk: Result<_, ArrowError>| {
             let (batch, of_chunk) = chunk?;
             written.add(of_chunk);
-            stream.write(&batch)
+            Ok::<(), ArrowError>(write_at_once(&stream.encode(&batch)?, out)?)
         })?;
-        stream.finish()
+        Ok(write_at_once(&stream.finish()?, out)?)
     };
     stream().map_err(io_error)?;
     out.flush()?;
     Ok(written)
+}
+
+/// Writes buffers where they lie, all of them by one call where the system takes so many.
+fn write_at_once(buffers: &[Buffer], out: &mut dyn Write) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = buffers.iter().map(|buffer| IoSlice::new(buffer)).collect();
+    let mut left = &mut slices[..];
+    // What is empty is done from the beginning.
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match out.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// The error of the writer underneath, whose kind callers want to know.
@@ -60,23 +77,24 @@ pub(super) fn io_error(error: ArrowError) -> io::Error {
     }
 }
 
-/// An answer as Arrow record batches, each made when it is asked for.
+/// An answer as Arrow record batches: the first is made when it is asked for, those behind it some
+/// at a time on all threads.
 pub struct Batches<'a> {
     schema: SchemaRef,
-    next: Box<dyn FnMut() -> Option<Result<RecordBatch, ArrowError>> + Send + 'a>,
+    batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'a>,
 }
 
 impl<'a> Batches<'a> {
     pub(super) fn new<R: Record + 'a>(
-        mut chunks: impl Iterator<Item = R::Chunk> + Send + 'a,
+        chunks: impl Iterator<Item = R::Chunk> + Send + 'a,
         options: &Options<'a>,
     ) -> io::Result<Self> {
         let table = Table::<R>::new(options)?;
         let schema = Arc::clone(&table.schema);
-        let next = move || Some(table.batch(&chunks.next()?));
+        let batches = on_demand(chunks, move |chunk| table.batch(chunk));
         Ok(Self {
             schema,
-            next: Box::new(next),
+            batches: Box::new(batches),
         })
     }
 }
@@ -85,7 +103,7 @@ impl Iterator for Batches<'_> {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        (self.next)()
+        self.batches.next()
     }
 }
 
@@ -288,12 +306,14 @@ fn flag(value: Value<'_>) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use arrow_ipc::writer::StreamWriter;
     use proptest::prelude::*;
     use tilesight_query::{Filter, Image, ImageQuery, Kind, Place};
     use tilesight_tile::LonLat;
 
-    use super::super::Format;
+    use super::super::join::{JoinChunk, JoinedImage};
     use super::super::record::ImageChunk;
+    use super::super::{Export, Format};
     use super::*;
     use crate::Dataset;
 
@@ -345,15 +365,102 @@ mod tests {
                 for chunk in ImageChunk::all(&found, chunk_rows) {
                     let made = table.made_of(&chunk);
                     for field in &table.fields {
-                        let slow = match field {
-                            Field::Geometry => geometries(made.rows()).unwrap(),
-                            Field::Column(column) => values(column, made.rows()),
-                        };
-                        prop_assert_eq!(&made.array(field).unwrap(), &slow);
+                        prop_assert_eq!(&made.array(field).unwrap(), &slow(field, made.rows()));
                     }
                 }
             }
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn columns_of_a_join_are_those_of_its_pairs_one_by_one(
+            images in images(), places in prop::collection::vec(0..300_u32, 0..60),
+            limit in prop::option::of(0..30_usize), looking: bool, part_len in 1..90_usize,
+        ) {
+            let data = Dataset::from_images(images).unwrap();
+            let target = |&place: &u32| {
+                let (east, north) = (place % 17, place / 17);
+                LonLat::new(24.9 + f64::from(east) / 100.0, 60.1 + f64::from(north) / 99.0).unwrap()
+            };
+            let targets: Vec<LonLat> = places.iter().map(target).collect();
+            let (target, radius_m) = (LonLat::new(0.0, 0.0).unwrap(), 1_000.0);
+            let place = if looking {
+                Place::LookingAt { target, radius_m, fov_deg: 200.0 }
+            } else {
+                Place::Near { target, radius_m }
+            };
+            let query = ImageQuery { place, limit, ..ImageQuery::default() };
+            let join = data.images_around(&query, &targets).unwrap();
+            let options = Options::new(Format::Arrow, &query.place);
+            let table = Table::<JoinedImage<'_>>::new(&options).unwrap();
+            for chunk in JoinChunk::of(&join, part_len) {
+                let made = table.made_of(&chunk);
+                for field in &table.fields {
+                    prop_assert_eq!(&made.array(field).unwrap(), &slow(field, made.rows()));
+                }
+            }
+        }
+    }
+
+    fn slow<R: Record>(field: &Field<R>, rows: &[R]) -> ArrayRef {
+        match field {
+            Field::Geometry => geometries(rows).unwrap(),
+            Field::Column(column) => values(column, rows),
+        }
+    }
+
+    /// Takes some bytes of one buffer or of several at a time, and is interrupted now and then.
+    struct Sparing {
+        taken: Vec<u8>,
+        calls: usize,
+    }
+
+    impl Write for Sparing {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.write_vectored(&[IoSlice::new(bytes)])
+        }
+
+        fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            self.calls += 1;
+            if self.calls.is_multiple_of(5) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let bytes = slices.iter().flat_map(|slice| slice.iter());
+            let before = self.taken.len();
+            self.taken.extend(bytes.take(self.calls % 97 + 1));
+            Ok(self.taken.len() - before)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_stream_is_whole_however_it_is_taken() {
+        let images = (1..=40_000).map(|id| Image::at(id, 24.9, 60.1));
+        let data = Dataset::from_images(images).unwrap();
+        let found = data.images(&ImageQuery::default()).unwrap();
+        let place = Place::Everywhere;
+        let options = Options::new(Format::Arrow, &place);
+        let mut at_once = Vec::new();
+        found.write_with(&options, &mut at_once).unwrap();
+        let mut sparing = Sparing {
+            taken: Vec::new(),
+            calls: 0,
+        };
+        found.write_with(&options, &mut sparing).unwrap();
+        assert!(sparing.taken == at_once);
+        let table = Table::<Image<'_>>::new(&options).unwrap();
+        let mut expected = StreamWriter::try_new(Vec::new(), &table.schema).unwrap();
+        for batch in found.batches(&options).unwrap() {
+            expected.write(&batch.unwrap()).unwrap();
+        }
+        assert!(at_once == expected.into_inner().unwrap());
+        let full = found.write_with(&options, &mut &mut [0; 100_000][..]);
+        assert_eq!(full.unwrap_err().kind(), io::ErrorKind::WriteZero);
     }
 
     #[test]

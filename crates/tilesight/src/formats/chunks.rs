@@ -56,6 +56,28 @@ pub(super) fn in_order<C: Send + Sync, T: Send, E>(
     Ok(())
 }
 
+/// Transforms chunks of rows as they are asked for, in order: the first by itself, then more and more
+/// of them at a time, in parallel, up to [`CHUNKS_A_THREAD`] a thread.
+#[cfg(feature = "arrow")]
+pub(super) fn on_demand<C: Send + Sync, T: Send>(
+    chunks: impl Iterator<Item = C>,
+    transform: impl Fn(&C) -> T + Sync,
+) -> impl Iterator<Item = T> {
+    let mut chunks = chunks.fuse();
+    let mut at_once = 1;
+    iter::from_fn(move || {
+        let gathered: Vec<C> = chunks.by_ref().take(at_once).collect();
+        at_once = (2 * at_once).min(rayon::current_num_threads() * CHUNKS_A_THREAD);
+        let transformed: Vec<T> = match &gathered[..] {
+            [] => return None,
+            [only] => vec![transform(only)],
+            several => several.par_iter().map(&transform).collect(),
+        };
+        Some(transformed)
+    })
+    .flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,8 +94,19 @@ mod tests {
             });
             let rows: Vec<usize> = (0..len).collect();
             let expected: Vec<Vec<usize>> = rows.chunks(chunk_rows).map(<[usize]>::to_vec).collect();
-            prop_assert_eq!((outcome, handed_on), (Ok(()), expected));
+            prop_assert_eq!((outcome, &handed_on), (Ok(()), &expected));
+            #[cfg(feature = "arrow")]
+            prop_assert!(on_demand(expected.iter(), |chunk| chunk.to_vec()).eq(handed_on));
         }
+    }
+
+    #[cfg(feature = "arrow")]
+    #[test]
+    fn the_first_chunk_is_made_by_itself() {
+        let mut gathered = 0;
+        let chunks = chunks_of(0..1_000, 10).inspect(|_| gathered += 1);
+        assert_eq!(on_demand(chunks, Vec::len).next(), Some(10));
+        assert_eq!(gathered, 1);
     }
 
     #[test]

@@ -2,24 +2,64 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-
-use tilesight_query::Image;
+use std::sync::OnceLock;
 
 #[cfg(feature = "arrow")]
-use super::Batches;
-use super::chunks::chunks_of;
+use arrow_array::{ArrayRef, Int64Array};
+#[cfg(feature = "arrow")]
+use arrow_buffer::ScalarBuffer;
+use tilesight_query::{Image, ImageJoin, JoinPart};
+
 use super::record::{
-    Column, Context, Geometry, HasImage, POINTS_A_CHUNK, Record, Type, Value, image_columns_of,
-    required,
+    Column, Context, Geometry, HasImage, ImageChunk, POINTS_A_CHUNK, Record, Type, Value,
+    image_columns_of, required,
 };
+#[cfg(feature = "arrow")]
+use super::{Batches, pool::Pool};
 use super::{Export, Options, Written, write};
-use crate::ImageJoin;
+#[cfg(feature = "arrow")]
+use std::sync::Arc;
+
+/// What the column of targets is called.
+const TARGET: &str = "target";
 
 /// An image, and the number of the target that it was found for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct JoinedImage<'a> {
-    target: u32,
+    target: i64,
     image: Image<'a>,
+}
+
+/// Pairs that lie side by side in a join.
+#[derive(Debug)]
+pub(super) struct JoinChunk<'j> {
+    part: JoinPart<'j, 'j>,
+    /// Their images, looked up when they are first asked for: by one of many threads.
+    images: OnceLock<ImageChunk<'j>>,
+}
+
+impl<'j> JoinChunk<'j> {
+    /// Cuts a join into chunks.
+    pub(super) fn of(
+        join: &'j ImageJoin<'j>,
+        chunk_rows: usize,
+    ) -> impl Iterator<Item = Self> + Send {
+        join.parts(chunk_rows).map(|part| Self {
+            part,
+            images: OnceLock::new(),
+        })
+    }
+
+    fn images(&self) -> &ImageChunk<'j> {
+        let images = || ImageChunk::new(self.part.images());
+        self.images.get_or_init(images)
+    }
+
+    fn targets(&self) -> Vec<i64> {
+        let mut targets = vec![0; self.part.len()];
+        self.part.fill_targets(&mut targets);
+        targets
+    }
 }
 
 impl HasImage for JoinedImage<'_> {
@@ -28,24 +68,39 @@ impl HasImage for JoinedImage<'_> {
     }
 }
 
-impl Record for JoinedImage<'_> {
-    type Chunk = Vec<Self>;
+impl<'j> Record for JoinedImage<'j> {
+    type Chunk = JoinChunk<'j>;
     const NOUN: &'static str = "images of targets";
     const IS_POINT: bool = true;
     const CHUNK_ROWS: usize = POINTS_A_CHUNK;
 
-    fn rows(chunk: &Self::Chunk, _: &Context<'_>) -> impl Iterator<Item = Self> {
-        chunk.iter().copied()
+    fn rows(chunk: &Self::Chunk, context: &Context<'_>) -> impl Iterator<Item = Self> {
+        let images = Image::rows(chunk.images(), context);
+        let pairs = chunk.targets().into_iter().zip(images);
+        pairs.map(|(target, image)| Self { target, image })
     }
 
     fn written(chunk: &Self::Chunk) -> Written {
-        Written::of(chunk)
+        Image::written(chunk.images())
+    }
+
+    #[cfg(feature = "arrow")]
+    fn positions(chunk: &Self::Chunk, pool: &Arc<Pool>) -> Option<[ScalarBuffer<f64>; 2]> {
+        Image::positions(chunk.images(), pool)
+    }
+
+    #[cfg(feature = "arrow")]
+    fn array(chunk: &Self::Chunk, name: &str, pool: &Arc<Pool>) -> Option<ArrayRef> {
+        if name != TARGET {
+            return Image::array(chunk.images(), name, pool);
+        }
+        let fill = |targets: &mut [i64]| chunk.part.fill_targets(targets);
+        let targets = pool.column(chunk.part.len(), fill);
+        Some(Arc::new(Int64Array::new(targets, None)))
     }
 
     fn columns(context: &Context<'_>) -> Vec<Column<Self>> {
-        let target = required("target", Type::Integer, |row: &Self| {
-            Value::Count(row.target)
-        });
+        let target = required(TARGET, Type::Integer, |row: &Self| Value::Id(row.target));
         image_columns_of(target, context)
     }
 
@@ -62,22 +117,15 @@ impl Record for JoinedImage<'_> {
     }
 }
 
-impl ImageJoin<'_> {
-    fn records(&self) -> impl Iterator<Item = JoinedImage<'_>> {
-        self.iter()
-            .map(|(target, image)| JoinedImage { target, image })
-    }
-}
-
 impl Export for ImageJoin<'_> {
     fn write_with(&self, options: &Options<'_>, out: &mut dyn Write) -> io::Result<Written> {
-        let chunks = || chunks_of(self.records(), JoinedImage::CHUNK_ROWS);
+        let chunks = || JoinChunk::of(self, JoinedImage::CHUNK_ROWS);
         write::<JoinedImage<'_>, _>(chunks, self.len(), options, out)
     }
 
     #[cfg(feature = "arrow")]
     fn batches<'s>(&'s self, options: &Options<'s>) -> io::Result<Batches<'s>> {
-        let chunks = chunks_of(self.records(), JoinedImage::CHUNK_ROWS);
+        let chunks = JoinChunk::of(self, JoinedImage::CHUNK_ROWS);
         Batches::new::<JoinedImage<'s>>(chunks, options)
     }
 }

@@ -311,7 +311,8 @@ pub trait Export {
     /// rows a thread, however many there are; `out` needs no buffer.
     fn write_with(&self, options: &Options<'_>, out: &mut dyn Write) -> io::Result<Written>;
 
-    /// Gives the answer as Arrow record batches, made one by one as they are asked for.
+    /// Gives the answer as Arrow record batches, made as they are asked for: the first by itself, those
+    /// behind it some at a time on all threads.
     ///
     /// The columns are those of [`Format::Arrow`], and so are the options that count. Geometry is
     /// `geoarrow.wkb` with its coordinate reference system; ids are 64-bit integers, times are

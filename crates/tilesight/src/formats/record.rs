@@ -227,11 +227,15 @@ impl<'a> ImageChunk<'a> {
         images: &'s Selection<'a>,
         chunk_rows: usize,
     ) -> impl Iterator<Item = Self> + Send + use<'a, 's> {
-        images.parts(chunk_rows).map(|images| Self {
+        images.parts(chunk_rows).map(Self::new)
+    }
+
+    pub(super) const fn new(images: Selection<'a>) -> Self {
+        Self {
             images,
             #[cfg(feature = "arrow")]
             groups: OnceLock::new(),
-        })
+        }
     }
 
     #[cfg(feature = "arrow")]
