@@ -119,7 +119,7 @@ impl<'a> Selection<'a> {
 
     /// What the images belong to, looked up once for those that belong to the same.
     pub fn groups(&self) -> Groups<'a> {
-        let mut places = GroupPlaces::default();
+        let mut places = GroupPlaces::of_rows(self.len());
         let of_images = self.shared(&self.images.columns().group);
         let of_images = of_images.iter().map(|&group| places.of(group)).collect();
         Groups::new(self.images, of_images, &places.groups)
@@ -281,23 +281,22 @@ struct GroupPlaces {
     recent: Vec<Option<(u32, u32)>>,
 }
 
-/// How many groups are remembered: about as many as a part of an answer has.
+/// Most groups that are remembered: about as many as a part of an answer has.
 const RECENT_GROUPS: usize = 1 << 11;
 
-impl Default for GroupPlaces {
-    fn default() -> Self {
+impl GroupPlaces {
+    /// For so many rows at most.
+    fn of_rows(rows: usize) -> Self {
         Self {
             places: HashMap::new(),
             groups: Vec::new(),
-            recent: vec![None; RECENT_GROUPS],
+            recent: vec![None; rows.clamp(1, RECENT_GROUPS).next_power_of_two()],
         }
     }
-}
 
-impl GroupPlaces {
     #[inline]
     fn of(&mut self, group: u32) -> u32 {
-        let slot = group as usize % RECENT_GROUPS;
+        let slot = group as usize & (self.recent.len() - 1);
         if let Some((recent, place)) = self.recent[slot]
             && recent == group
         {

@@ -462,8 +462,8 @@ mod tests {
 
     fn data(images: usize) -> Dataset {
         let image = |i: usize| Image {
-            compass_angle_deg: (i % 5 != 0).then_some((i * 37 % 360) as f64),
-            kind: (i % 3 == 0).then_some(Kind::Pano),
+            compass_angle_deg: (!i.is_multiple_of(5)).then_some((i * 37 % 360) as f64),
+            kind: i.is_multiple_of(3).then_some(Kind::Pano),
             ..Image::at(
                 i as i64,
                 24.0 + (i * 7 % 43) as f64 * 1e-4,

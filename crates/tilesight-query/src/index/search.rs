@@ -246,7 +246,7 @@ impl<S: Summary, P: Shape, F: RowFilter<S>, K: Sink> Search<'_, S, P, F, K> {
     fn visit(&mut self, level: usize, group: usize, open: Open) -> Result<(), Error> {
         let boxes = self.tree.group(level, group)?;
         let verdicts = if open.shape {
-            self.shape.classify(&boxes)
+            self.shape.classify(boxes)
         } else {
             Verdicts {
                 meets: u16::MAX,

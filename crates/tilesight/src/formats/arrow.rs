@@ -459,7 +459,7 @@ mod tests {
             expected.write(&batch.unwrap()).unwrap();
         }
         assert!(at_once == expected.into_inner().unwrap());
-        let full = found.write_with(&options, &mut &mut [0; 100_000][..]);
+        let full = found.write_with(&options, &mut &mut vec![0; 100_000][..]);
         assert_eq!(full.unwrap_err().kind(), io::ErrorKind::WriteZero);
     }
 
