@@ -41,7 +41,8 @@ pub enum Relation {
 /// # Cost
 ///
 /// Building is O(n log n) for n vertices, about 70 to 1000 bytes each (the longer the edges, the
-/// more); the vertices themselves are shared with the region. A question visits O(log n) boxes and the edges that meet the one asked about.
+/// more); the vertices themselves are shared with the region. A question visits O(log n) boxes and
+/// the edges that meet the one asked about.
 ///
 /// # Example
 ///

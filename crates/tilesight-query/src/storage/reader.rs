@@ -72,7 +72,11 @@ impl FileReader {
         let (header, directory) = directory_of(&file)?;
         let tables = tables_of(directory)?;
         let gaps = gaps_of(&header, &tables).ok_or_else(|| {
-            Damage::File("the tables do not lie where they would be written".to_owned())
+            Damage::File(
+                "the tables do not lie where they would be written; build it anew from its tiles \
+                 with `tilesight build`"
+                    .to_owned(),
+            )
         })?;
         if let Some((first, _)) = tables.first() {
             let len = header.directory_offset - first.checksums_offset;
