@@ -9,10 +9,10 @@ mod fault;
 mod http;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, Read};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 pub use fault::Fault;
@@ -34,6 +34,9 @@ struct Shared {
     faults: Mutex<BTreeMap<String, VecDeque<Fault>>>,
     requests: Mutex<Vec<Request>>,
     faults_met: AtomicU64,
+    /// How many connections are open, and what tells that one ended.
+    open: Mutex<u64>,
+    ended: Condvar,
     /// The token that is accepted; any where none is set.
     token: Mutex<Option<String>>,
     /// Where redirects lead.
@@ -91,6 +94,24 @@ impl FaultServer {
         *lock(&self.shared.login) = Some(format!("{origin}/login"));
     }
 
+    /// Waits until all clients have gone and what they had asked for by then is among the
+    /// [`requests`](Self::requests): also of one that was killed, whose last request may still be
+    /// on its way.
+    ///
+    /// # Errors
+    ///
+    /// When no connection can be made.
+    pub fn wait_for_the_last(&self) -> io::Result<()> {
+        // Connections are accepted in turn: when this one ends all earlier ones have begun.
+        let mut last = TcpStream::connect(self.address)?;
+        last.shutdown(Shutdown::Write)?;
+        last.read_to_end(&mut Vec::new())?;
+        let open = lock(&self.shared.open);
+        let all_ended = self.shared.ended.wait_while(open, |open| *open > 0);
+        drop(all_ended);
+        Ok(())
+    }
+
     /// The requests that came so far.
     pub fn requests(&self) -> Vec<Request> {
         lock(&self.shared.requests).clone()
@@ -128,9 +149,14 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(stream) = stream else { continue };
+        *lock(&shared.open) += 1;
         let shared = shared.clone();
-        // Clients that go away are part of the game.
-        thread::spawn(move || drop(serve(&stream, &shared)));
+        thread::spawn(move || {
+            // Clients that go away are part of the game.
+            let _ = serve(&stream, &shared);
+            *lock(&shared.open) -= 1;
+            shared.ended.notify_all();
+        });
     }
 }
 
@@ -169,4 +195,24 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn what_a_client_asked_before_it_went_is_known() -> io::Result<()> {
+        let server = FaultServer::start(BTreeMap::new())?;
+        for asked in 1..=50 {
+            let mut client = TcpStream::connect(server.address)?;
+            client.write_all(b"GET /tile HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+            drop(client);
+            server.wait_for_the_last()?;
+            assert_eq!(server.requests().len(), asked);
+        }
+        Ok(())
+    }
 }

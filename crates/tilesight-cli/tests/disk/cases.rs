@@ -251,8 +251,10 @@ impl Service {
         Self { api, pictures }
     }
 
-    /// How many tiles and pictures were asked for.
+    /// How many tiles and pictures were asked for, by clients that have gone.
     pub fn requests(&self) -> usize {
+        self.api.wait_for_the_last().unwrap();
+        self.pictures.wait_for_the_last().unwrap();
         let requests = self.api.requests();
         let tiles = requests.iter().filter(|request| request.path != "/");
         tiles.count() + self.pictures.requests().len()
