@@ -7,7 +7,7 @@
 use std::error::Error as _;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{
@@ -362,16 +362,26 @@ impl fmt::Debug for Request<'_> {
 }
 
 /// TLS that trusts what the machine trusts; where that is nothing, no https service is reached.
+///
+/// What is trusted is read once in a process: it may be hundreds of files.
 fn tls() -> Result<rustls::ClientConfig, RequestError> {
+    static TRUSTING: OnceLock<rustls::ClientConfig> = OnceLock::new();
+    if let Some(trusting) = TRUSTING.get() {
+        return Ok(trusting.clone());
+    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| RequestError::Connect(error.to_string()))?;
-    let builder = match builder.clone().with_platform_verifier() {
-        Ok(trusting) => trusting,
-        Err(_) => builder.with_root_certificates(rustls::RootCertStore::empty()),
+    let Ok(trusting) = builder.clone().with_platform_verifier() else {
+        let nothing = rustls::RootCertStore::empty();
+        return Ok(builder
+            .with_root_certificates(nothing)
+            .with_no_client_auth());
     };
-    Ok(builder.with_no_client_auth())
+    Ok(TRUSTING
+        .get_or_init(|| trusting.with_no_client_auth())
+        .clone())
 }
 
 fn authorization(token: &Token) -> Result<HeaderValue, RequestError> {
