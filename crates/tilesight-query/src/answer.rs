@@ -119,6 +119,15 @@ impl JoinedRows {
 }
 
 impl Answer {
+    /// Places around a target, nearest first; and whether they look at it.
+    pub(crate) const fn ranked(target: &Target, places: Vec<RowAt>, look: bool) -> Self {
+        Self::Ranked(RankedRows {
+            target: *target,
+            places,
+            look,
+        })
+    }
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Rows(rows) => rows.len() as usize,

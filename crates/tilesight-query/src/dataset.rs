@@ -9,13 +9,14 @@ use crate::error::{Error, NotHeld};
 use crate::features::Features;
 use crate::filter::ImageFilter;
 use crate::images::{ImageSummary, Images};
-use crate::index::Sight;
+use crate::index::{Sight, Target};
 use crate::place::{Candidates, PreparedPlace, Table};
 use crate::query::{Filter, ImageQuery, Kind, Place};
 use crate::rows::Image;
 use crate::schema::Tileset;
 use crate::selection::Selection;
 use crate::sequence::Sequences;
+use crate::showing::Showing;
 use crate::storage::Column;
 
 /// What questions about images need.
@@ -309,14 +310,27 @@ impl Dataset {
             return table.find(place, filter, candidates);
         };
         let target = circle.target();
-        let sight = Sight {
+        let showing = self.showing(target, Some(*half_fov_deg), filter);
+        let places = table.within(circle, &showing, candidates)?;
+        Ok(Answer::ranked(target, places, true))
+    }
+
+    /// Images that pass a filter and show a target, where a field of view is given.
+    pub(crate) fn showing<'a>(
+        &'a self,
+        target: &'a Target,
+        half_fov_deg: Option<f64>,
+        filter: &'a ImageFilter<'a>,
+    ) -> Showing<'a> {
+        let sight = |half_fov_deg| Sight {
             target,
-            half_fov_deg: *half_fov_deg,
+            half_fov_deg,
         };
-        let mut rows = RowSet::default();
-        table.visit(place, filter, candidates, &mut rows)?;
-        rows.touch(&self.images.table)?;
-        Ok(table.looking(target, rows.iter().filter(|&row| self.shows(row, sight))))
+        Showing {
+            columns: self.images.columns(),
+            filter,
+            sight: half_fov_deg.map(sight),
+        }
     }
 
     pub(crate) fn table(&self) -> Table<'_, ImageSummary> {
@@ -342,13 +356,6 @@ impl Dataset {
         }
         rows.sort_unstable();
         Ok(Candidates::Rows(rows))
-    }
-
-    /// Tells whether an image shows the target.
-    pub(crate) fn shows(&self, row: u32, sight: Sight<'_>) -> bool {
-        let (columns, row) = (self.images.columns(), row as usize);
-        columns.kind(row) == Some(Kind::Pano)
-            || sight.is_seen(columns.point(row), columns.compass_angle_deg(row))
     }
 }
 

@@ -1,13 +1,9 @@
 //! The first few images around a target, without a look at those behind them.
 
-use std::ops::Range;
-
-use crate::answer::{Answer, RankedRows};
+use crate::answer::Answer;
 use crate::dataset::{Asked, Dataset};
 use crate::error::Error;
-use crate::filter::ImageFilter;
-use crate::images::ImageSummary;
-use crate::index::{Match, RowFilter, Sight, bits, mask_of_all, nearest};
+use crate::index::nearest;
 use crate::place::{Candidates, PreparedPlace};
 
 /// Up to so many are found nearest first; of more, all in the circle are found and ranked.
@@ -32,52 +28,11 @@ impl Dataset {
             return Ok(None);
         }
         let (table, target) = (self.table(), circle.target());
-        let sight = |half_fov_deg| Sight {
-            target,
-            half_fov_deg,
-        };
-        let filter = Showing {
-            data: self,
-            filter: &asked.filter,
-            sight: half_fov_deg.map(sight),
-        };
+        let filter = self.showing(target, *half_fov_deg, &asked.filter);
         let (k, radius_m) = (asked.limit, circle.radius_m());
         let places = nearest(table.tree, table.points, target, k, radius_m, &filter)?;
-        Ok(Some(Answer::Ranked(RankedRows {
-            target: *target,
-            places,
-            look: half_fov_deg.is_some(),
-        })))
-    }
-}
-
-/// Images that pass a filter and, where one is given, show a target.
-struct Showing<'a> {
-    data: &'a Dataset,
-    filter: &'a ImageFilter<'a>,
-    sight: Option<Sight<'a>>,
-}
-
-impl RowFilter<ImageSummary> for Showing<'_> {
-    fn classify(&self, summary: &ImageSummary) -> Match {
-        match self.sight {
-            Some(_) => self.filter.classify(summary).and(Match::Some),
-            None => self.filter.classify(summary),
-        }
-    }
-
-    fn mask(&self, rows: Range<usize>) -> u64 {
-        let all = mask_of_all(rows.len());
-        self.mask_among(rows, all)
-    }
-
-    fn mask_among(&self, rows: Range<usize>, among: u64) -> u64 {
-        let passing = self.filter.mask_among(rows.clone(), among);
-        let Some(sight) = self.sight else {
-            return passing;
-        };
-        let shows = |&i: &usize| self.data.shows((rows.start + i) as u32, sight);
-        bits(passing).filter(shows).fold(0, |mask, i| mask | 1 << i)
+        let look = half_fov_deg.is_some();
+        Ok(Some(Answer::ranked(target, places, look)))
     }
 }
 

@@ -47,6 +47,7 @@ pub mod schema;
 mod scratch;
 mod selection;
 mod sequence;
+mod showing;
 mod storage;
 mod tally;
 

@@ -51,7 +51,7 @@ pub(crate) trait RowFilter<S> {
     /// Judges up to 64 rows: bit `i` for the row `rows.start + i`.
     fn mask(&self, rows: Range<usize>) -> u64;
 
-    /// Judges those of up to 64 rows whose bit is set; for filters that judge rows one by one.
+    /// Judges those of up to 64 rows whose bit is set.
     fn mask_among(&self, rows: Range<usize>, among: u64) -> u64 {
         self.mask(rows) & among
     }
@@ -323,7 +323,7 @@ impl<S: Summary, P: Shape, F: RowFilter<S>, K: Sink> Search<'_, S, P, F, K> {
             );
         }
         if open.filter && mask != 0 {
-            mask &= self.filter.mask(range);
+            mask = self.filter.mask_among(range, mask);
         }
         if mask != 0 {
             self.sink.block(rows.start, mask);

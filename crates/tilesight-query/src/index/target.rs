@@ -148,10 +148,23 @@ impl Target {
 
     /// How far to the east and north a position near the target lies, in radians of the plane.
     #[inline]
-    pub(super) fn radians_to(&self, point: GridPoint) -> [f64; 2] {
+    fn radians_to(&self, point: GridPoint) -> [f64; 2] {
         let east = f64::from(point.x.wrapping_sub(self.point.x) as i32) - self.east_of_point;
         let north = self.row - f64::from(point.y);
         [east, north].map(|units| units * RADIANS_PER_UNIT)
+    }
+
+    /// The same in grid units, roughly.
+    #[inline]
+    pub(super) fn units_to_roughly(&self, point: GridPoint) -> [f32; 2] {
+        let GridPoint { x, y } = self.point;
+        let east = point.x.wrapping_sub(x) as i32 as f32;
+        let south = point.y.wrapping_sub(y) as i32 as f32;
+        let south_of_point = self.row - f64::from(y);
+        [
+            east - self.east_of_point as f32,
+            south_of_point as f32 - south,
+        ]
     }
 
     /// Tells whether a position is no more than so many columns and rows away from a target on
@@ -163,9 +176,9 @@ impl Target {
             && self.is_on_plane()
     }
 
-    /// sin φ₀.
-    pub(super) const fn sine(&self) -> f64 {
-        self.sine
+    /// Half of sin φ₀ times the radians of a grid unit.
+    pub(super) const fn half_sine_of_unit(&self) -> f32 {
+        (self.sine * RADIANS_PER_UNIT / 2.0) as f32
     }
 
     /// Whether the target lies on the Mercator square.

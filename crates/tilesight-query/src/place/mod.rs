@@ -14,7 +14,7 @@ pub(crate) use region::RegionShape;
 
 use tilesight_tile::{GridBox, GridPoint};
 
-use crate::answer::{Answer, RankedRows, RowSet};
+use crate::answer::{Answer, RowSet};
 use crate::error::Error;
 use crate::index::{
     Anywhere, PackedTree, Points, RowAt, RowFilter, Shape, Sink, Summary, Target, nearest, rank,
@@ -46,16 +46,17 @@ impl<S: Summary> Table<'_, S> {
     ) -> Result<Answer, Error> {
         Ok(match place {
             PreparedPlace::Circle { circle, .. } => {
-                ranked(circle.target(), self.within(circle, filter, candidates)?)
+                let places = self.within(circle, filter, candidates)?;
+                Answer::ranked(circle.target(), places, false)
             }
             PreparedPlace::Nearest {
                 target,
                 k,
                 radius_m,
-            } => ranked(
-                target,
-                self.nearest(target, *k, *radius_m, filter, candidates)?,
-            ),
+            } => {
+                let places = self.nearest(target, *k, *radius_m, filter, candidates)?;
+                Answer::ranked(target, places, false)
+            }
             _ => {
                 let mut rows = RowSet::default();
                 self.visit(place, filter, candidates, &mut rows)?;
@@ -118,7 +119,8 @@ impl<S: Summary> Table<'_, S> {
         shape.mask(&bounds, &[x], &[y]) == 1
     }
 
-    fn within(
+    /// Finds the rows in a circle that pass a filter, nearest first.
+    pub(crate) fn within(
         &self,
         circle: &Circle,
         filter: &impl RowFilter<S>,
@@ -149,24 +151,6 @@ impl<S: Summary> Table<'_, S> {
             }
         }
     }
-
-    /// Ranks rows that were touched and look at a target.
-    pub(crate) fn looking(&self, target: &Target, rows: impl Iterator<Item = u32>) -> Answer {
-        Answer::Ranked(RankedRows {
-            target: *target,
-            places: rank(target, self.points, rows),
-            look: true,
-        })
-    }
-}
-
-/// The answer of a place that nothing needs to look at.
-fn ranked(target: &Target, places: Vec<RowAt>) -> Answer {
-    Answer::Ranked(RankedRows {
-        target: *target,
-        places,
-        look: false,
-    })
 }
 
 fn passes<S>(filter: &impl RowFilter<S>, row: u32) -> bool {
