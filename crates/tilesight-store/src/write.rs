@@ -4,6 +4,7 @@
 //! not committed yet and nothing else.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -434,9 +435,19 @@ fn is_missing_or_empty(path: &Path) -> bool {
 /// place, a loss of power may leave zeros, which nobody could tell from a store that was damaged.
 fn publish_new(path: &Path, about: &About<'_>) -> Result<(), Error> {
     remove_journals(path).map_err(Error::write_io(path))?;
-    let draft = Draft::beside(path).map_err(Error::write_io(path))?;
+    let draft = draft_of(path).map_err(Error::write_io(path))?;
     create(draft.path(), about).map_err(Error::write(path))?;
     draft.publish(true).map_err(Error::write_io(path))
+}
+
+/// A draft of a name that only this store's has: it takes the place of one that was left behind by
+/// a writer that was killed.
+fn draft_of(path: &Path) -> io::Result<Draft> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".part");
+    Draft::named(path.with_file_name(name), &path)
 }
 
 /// Removes what is left of a store that is not there any more, and would be taken for the new one's.

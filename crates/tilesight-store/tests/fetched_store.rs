@@ -223,6 +223,20 @@ fn files_that_were_not_fetched_stay_as_they_are() {
 }
 
 #[test]
+fn what_a_writer_left_that_was_killed_at_its_beginning_is_cleared_away() {
+    let (dir, path) = place();
+    fs::write(dir.path().join(".town.mbtiles.part"), "half a store").unwrap();
+    drop(StoreWriter::open(&path, &ABOUT).unwrap());
+    let names = fs::read_dir(dir.path()).unwrap();
+    let hidden = names.filter(|name| {
+        let name = name.as_ref().unwrap().file_name();
+        name.to_string_lossy().starts_with('.')
+    });
+    assert_eq!(hidden.count(), 0);
+    assert!(Mbtiles::open(&path).unwrap().tiles().is_empty());
+}
+
+#[test]
 fn the_journal_of_a_store_that_was_removed_is_not_read() {
     let (_dir, path) = place();
     let mut writer = StoreWriter::open(&path, &ABOUT).unwrap();
