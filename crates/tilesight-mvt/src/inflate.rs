@@ -135,9 +135,12 @@ mod tests {
                 "{end}"
             );
         }
-        let mut flipped = stream.clone();
-        let checksum = flipped.len() - 8;
-        flipped[checksum] ^= 1;
-        assert!(inflate(&flipped, 1 << 20, &mut output).is_err());
+        let reason = "it is not valid";
+        for at in [3, 10, stream.len() - 8, stream.len() - 1] {
+            let mut flipped = stream.clone();
+            flipped[at] ^= 0xff;
+            let refused = inflate(&flipped, 1 << 20, &mut output);
+            assert_eq!(refused, Err(Error::Gzip { reason }), "{at}");
+        }
     }
 }

@@ -732,6 +732,18 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_fields_and_wire_types() {
+        let keys = [
+            Key::varint(15),
+            Key::fixed64(3),
+            Key::length(1),
+            Key::fixed32(2),
+        ];
+        assert_eq!(keys.map(|key| key.0), [0x78, 0x19, 0x0a, 0x15]);
+        assert_eq!(keys.map(Key::field), [15, 3, 1, 2]);
+    }
+
+    #[test]
     fn zigzag_is_undone_at_its_limits() {
         assert_eq!([0, 1, 2, u32::MAX].map(zigzag32), [0, -1, 1, i32::MIN]);
         assert_eq!([0, 1, 2, u64::MAX].map(zigzag64), [0, -1, 1, i64::MIN]);

@@ -96,6 +96,29 @@ fn clause_4_1_names_are_unique() {
 }
 
 #[test]
+fn a_layer_tells_what_is_in_it() {
+    let fields = [sound(), tables()].concat();
+    let bytes = layer(&fields);
+    let mut decoder = Decoder::new();
+    let tile = decoder.tile(&bytes).unwrap();
+    let layer = tile.layer("image").unwrap();
+    assert_eq!(
+        (layer.name(), layer.version(), layer.extent()),
+        ("image", 2, 4096)
+    );
+    let counts = (
+        layer.feature_count(),
+        layer.key_count(),
+        layer.value_count(),
+    );
+    assert_eq!(counts, (1, 1, 2));
+    assert_eq!(layer.keys().collect::<Vec<_>>(), ["id"]);
+    // The name and version take 9 bytes.
+    assert_eq!(layer.byte_len(), 9 + fields.len());
+    assert!(tile.layer("sequence").is_none());
+}
+
+#[test]
 fn clause_4_1_extent() {
     check_layer(&layer(&field(5, 0, &[0])), LayerBreach::ZeroExtent);
 }
