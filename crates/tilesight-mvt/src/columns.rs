@@ -419,7 +419,20 @@ mod tests {
             [0, 1, 2, 3].map(|column| columns.unusable(column)),
             [1, 0, 0, 0]
         );
-        assert_eq!(columns.integers(0).get(1), None);
+        let rows = [0, 1];
+        assert_eq!(
+            rows.map(|row| columns.integers(0).get(row)),
+            [Some(1), None]
+        );
+        assert_eq!(rows.map(|row| columns.reals(1).get(row)), [Some(2.5), None]);
+        assert_eq!(
+            rows.map(|row| columns.booleans(2).get(row)),
+            [Some(true), None]
+        );
+        assert_eq!(
+            rows.map(|row| columns.texts(3).get(row)),
+            [Some("abc"), None]
+        );
         assert!(!columns.is_empty() && Columns::new().is_empty());
         assert_eq!(
             (columns.lines().part_count(), columns.lines().vertex_count()),

@@ -97,7 +97,9 @@ fn clause_4_1_names_are_unique() {
 
 #[test]
 fn a_layer_tells_what_is_in_it() {
-    let fields = [sound(), tables()].concat();
+    // Of 127 and of 128 bytes: the lengths of the two take one byte and two.
+    let unknown = [field(99, 2, &[7; 127]), field(98, 2, &[7; 128])];
+    let fields = [sound(), unknown.concat(), tables(), field(3, 2, &[0xff])].concat();
     let bytes = layer(&fields);
     let mut decoder = Decoder::new();
     let tile = decoder.tile(&bytes).unwrap();
@@ -111,8 +113,12 @@ fn a_layer_tells_what_is_in_it() {
         layer.key_count(),
         layer.value_count(),
     );
-    assert_eq!(counts, (1, 1, 2));
-    assert_eq!(layer.keys().collect::<Vec<_>>(), ["id"]);
+    assert_eq!(counts, (1, 2, 2));
+    assert_eq!(
+        layer.keys().collect::<Vec<_>>(),
+        ["id", ""],
+        "one is not UTF-8"
+    );
     // The name and version take 9 bytes.
     assert_eq!(layer.byte_len(), 9 + fields.len());
     assert!(tile.layer("sequence").is_none());
@@ -263,6 +269,30 @@ fn clause_4_3_4_4_polygon() {
     let counter_clockwise = [9, 0, 0, 18, 0, 2, 2, 0, 15];
     let breach = FeatureBreach::FirstRingNotExterior;
     check_skipped(&feature(POLYGON, &[], &counter_clockwise), breach);
+}
+
+/// The area of a ring away from the origin has parts of either sign, wherever it begins.
+#[test]
+fn clause_4_3_4_4_rings_begin_at_any_corner() {
+    let corners = [(40, 40), (60, 40), (60, 60), (40, 60)];
+    let zigzag = |step: i32| ((step << 1) ^ (step >> 31)) as u32;
+    for first in 0..4 {
+        let ring = |direction: usize| {
+            let at = |step: usize| corners[(first + step * direction) % 4];
+            let mut integers = vec![9, 2 * at(0).0 as u32, 2 * at(0).1 as u32, 26];
+            for step in 1..4 {
+                let ((x0, y0), (x1, y1)) = (at(step - 1), at(step));
+                integers.extend([zigzag(x1 - x0), zigzag(y1 - y0)]);
+            }
+            integers.push(15);
+            feature(POLYGON, &[], &integers)
+        };
+        let columns = decode(&tile_of(&ring(1)), "image", &IMAGE)
+            .unwrap()
+            .unwrap();
+        assert_eq!((columns.len(), columns.skipped().count), (3, 0), "{first}");
+        check_skipped(&ring(3), FeatureBreach::FirstRingNotExterior);
+    }
 }
 
 #[test]
