@@ -115,6 +115,15 @@ mod tests {
     }
 
     #[test]
+    fn a_length_is_believed_within_reason() {
+        let random: Vec<u8> = (0..=255).collect();
+        assert_eq!(expected_len(&gzip(&random)), 256);
+        let stream = gzip(&vec![7; 70_000]);
+        assert_eq!(expected_len(&stream), EXPECTED_RATIO * stream.len());
+        assert_eq!(expected_len(&[0xff; 3]), 0);
+    }
+
+    #[test]
     fn a_bomb_costs_no_more_than_the_limit() {
         let mut output = Vec::new();
         let bomb = gzip(&vec![0; 50_000_000]);

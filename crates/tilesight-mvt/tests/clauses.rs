@@ -336,6 +336,18 @@ fn damage_to_the_encoding_rejects_the_tile() {
     check_wire(&tile_of(&field(2, 2, &overlong)), Damage::OverlongVarint);
     check_wire(&field(3, 2, &field(1, 2, &[0xff])), Damage::Utf8);
     check_wire(&field(3, 0, &[1]), Damage::WrongWireType);
+    for (number, wire_type) in [(1, 0), (2, 0), (3, 0), (4, 0), (5, 2), (15, 2)] {
+        let wrong = field(number, wire_type, &[1]);
+        check_wire(&layer(&wrong), Damage::WrongWireType);
+    }
+    for (number, wire_type) in [(1, 2), (2, 0), (3, 2), (4, 0)] {
+        let wrong = field(number, wire_type, &[1]);
+        check_wire(&tile_of(&field(2, 2, &wrong)), Damage::WrongWireType);
+    }
+    for (number, wire_type) in [(1, 0), (2, 0), (3, 0), (4, 2), (5, 2), (6, 2), (7, 2)] {
+        let wrong = field(4, 2, &field(number, wire_type, &[1]));
+        check_wire(&layer(&wrong), Damage::WrongWireType);
+    }
 }
 
 #[test]
