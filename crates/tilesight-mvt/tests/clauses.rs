@@ -332,6 +332,12 @@ fn damage_to_the_encoding_rejects_the_tile() {
     );
     check_wire(&tile_of(&field(2, 2, &[0x2b])), Damage::UnknownWireType);
     check_wire(&tile_of(&field(2, 2, &[0x00, 0])), Damage::FieldNumber);
+    // Field 2²⁹ − 1 is the last there is; it is passed over.
+    let last = [0xf8, 0xff, 0xff, 0xff, 0x0f, 1];
+    let columns = decode(&tile_of(&field(2, 2, &last)), "image", &IMAGE).unwrap();
+    assert_eq!(columns.unwrap().len(), 2);
+    let beyond = [0x80, 0x80, 0x80, 0x80, 0x10, 1];
+    check_wire(&tile_of(&field(2, 2, &beyond)), Damage::FieldNumber);
     let overlong = [&[0x08][..], &[0xff; 11]].concat();
     check_wire(&tile_of(&field(2, 2, &overlong)), Damage::OverlongVarint);
     check_wire(&field(3, 2, &field(1, 2, &[0xff])), Damage::Utf8);
