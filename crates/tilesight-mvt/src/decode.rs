@@ -321,6 +321,35 @@ mod tests {
         assert_eq!(slow, Some(columns));
     }
 
+    /// Only the first keys have a place in the word that tells which were seen.
+    #[test]
+    fn keys_beyond_a_word_are_told_apart() {
+        let mut layer = LayerWriter::new("image");
+        for key in 0..100 {
+            layer.point((1, 1), &[(&format!("key{key}"), Value::Int(key))]);
+        }
+        let mut tile = TileWriter::new();
+        tile.push(layer);
+        let tile = tile.finish();
+        let schema = LayerSchema {
+            keys: &[
+                ("key6", ColumnType::Integer),
+                ("key63", ColumnType::Integer),
+                ("key64", ColumnType::Integer),
+                ("key70", ColumnType::Integer),
+            ],
+        };
+        let mut columns = Columns::new();
+        let mut decoder = Decoder::new();
+        let image = &decoder.tile(&tile).unwrap().layers()[0].clone();
+        image.decode(&schema, FRAME, &mut columns).unwrap();
+        for (column, key) in [6, 63, 64, 70].into_iter().enumerate() {
+            let values = columns.integers(column);
+            let rows: Vec<usize> = (0..100).filter(|&row| values.get(row).is_some()).collect();
+            assert_eq!((&rows[..], values.get(key)), (&[key][..], Some(key as i64)));
+        }
+    }
+
     #[test]
     fn no_more_room_is_made_than_is_needed() {
         let points: Vec<(i32, i32)> = (0..1000).map(|at| (at, at)).collect();
@@ -335,10 +364,13 @@ mod tests {
         let mut columns = Columns::new();
         let image = &decoder.tile(&tile).unwrap().layers()[0].clone();
         image.decode(&SCHEMA, FRAME, &mut columns).unwrap();
+        let validity = columns.attributes[0].validity.words_mut();
+        assert_eq!((validity.len(), validity.capacity()), (16, 16));
         let shapes = &columns.shapes;
         assert_eq!((shapes.x.len(), shapes.x.capacity()), (1001, 1001));
-        assert_eq!(shapes.lines.vertex_count(), 330);
-        let copy = shapes.lines.clone();
-        assert_eq!(copy.part_count(), 2);
+        assert_eq!(
+            (shapes.lines.vertex_count(), shapes.lines.part_count()),
+            (330, 2)
+        );
     }
 }

@@ -214,6 +214,8 @@ fn sealing_a_file_anew_changes_nothing() {
     let mut sealed = sample();
     seal(&mut sealed);
     assert!(sealed == sample());
+    let (header, checksum) = sealed[..Header::LEN].split_at(Header::LEN - 8);
+    assert_eq!(xxh3_64(header).to_le_bytes(), checksum);
 }
 
 /// Header, columns, checksums and directory lie in this order, each at the next cache line, and
