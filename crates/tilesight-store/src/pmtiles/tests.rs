@@ -446,7 +446,7 @@ fn tiles_of_other_types_are_named() {
         (7, "unknown"),
     ] {
         let bytes = archive(&[ONE], &[], 2, |header| {
-            header.tile_type = TileType::Other(number)
+            header.tile_type = TileType::Other(number);
         });
         check_refused(&bytes, &format!("holds {name} tiles"));
     }

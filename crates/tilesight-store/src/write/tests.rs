@@ -1,5 +1,6 @@
 use tempfile::TempDir;
 
+use super::TileState::{Empty, Failed, Quarantined, Stored};
 use super::*;
 use crate::{Mbtiles, TileStore, verify};
 
@@ -105,7 +106,6 @@ fn what_is_known_is_the_same_without_writing() {
     let asked: Vec<TileId> = (0..5).map(tile).collect();
     let expected = writer.known("images", &asked).unwrap();
     let states: Vec<TileState> = expected.values().map(|known| known.state).collect();
-    use TileState::{Empty, Failed, Stored};
     assert_eq!(states, [Stored, Stored, Empty, Failed]);
     assert_eq!(expected[&tile(1)].etag.as_deref(), Some("v1"));
     assert_eq!(expected[&tile(1)].fetched_at_ms, 1_700_000_000_001);
@@ -202,7 +202,6 @@ fn what_is_shown_of_a_store_is_its_path() {
 
 #[test]
 fn only_what_is_known_to_be_there_or_empty_is_held() {
-    use TileState::{Empty, Failed, Quarantined, Stored};
     let held = [Stored, Empty, Failed, Quarantined].map(TileState::is_held);
     assert_eq!(held, [true, true, false, false]);
 }
