@@ -6,7 +6,7 @@ mod common;
 
 use common::raw::{feature, field, layer, varints};
 use common::{FRAME, IMAGE, decode};
-use tilesight_mvt::{Columns, Damage, Decoder, Error, FeatureBreach, LayerBreach};
+use tilesight_mvt::{Columns, Damage, Decoder, Error, FeatureBreach, LayerBreach, LayerSchema};
 
 const POINT: u8 = 1;
 const LINESTRING: u8 = 2;
@@ -242,11 +242,12 @@ fn clause_4_3_4_3_linestring() {
         &feature(LINESTRING, &[], &lone),
         FeatureBreach::CommandOutOfSequence,
     );
-    let closed = [9, 0, 0, 10, 2, 2, 15];
-    check_fatal(
-        &feature(LINESTRING, &[], &closed),
-        FeatureBreach::CommandOutOfSequence,
-    );
+    for out_of_sequence in [[9, 0, 0, 10, 2, 2, 15], [9, 0, 0, 9, 2, 2, 15]] {
+        check_fatal(
+            &feature(LINESTRING, &[], &out_of_sequence),
+            FeatureBreach::CommandOutOfSequence,
+        );
+    }
 }
 
 #[test]
@@ -256,11 +257,13 @@ fn clause_4_3_4_4_polygon() {
         &feature(POLYGON, &[], &one_step),
         FeatureBreach::PositionCount,
     );
-    let open = [9, 0, 0, 18, 2, 0, 0, 2];
-    check_fatal(
-        &feature(POLYGON, &[], &open),
-        FeatureBreach::CommandOutOfSequence,
-    );
+    let open = [9, 0, 0, 18, 2, 0, 0, 2, 9, 0, 0];
+    for open in [&open[..8], &open] {
+        check_fatal(
+            &feature(POLYGON, &[], open),
+            FeatureBreach::CommandOutOfSequence,
+        );
+    }
     let back_to_first = [9, 0, 0, 26, 2, 0, 0, 2, 1, 1, 15];
     check_skipped(
         &feature(POLYGON, &[], &back_to_first),
@@ -354,6 +357,43 @@ fn damage_to_the_encoding_rejects_the_tile() {
         let wrong = field(4, 2, &field(number, wire_type, &[1]));
         check_wire(&layer(&wrong), Damage::WrongWireType);
     }
+}
+
+/// What a tile or a layer of so many bytes may claim.
+fn limit(len: usize) -> usize {
+    4 * len + (1 << 20) - (1 << 16)
+}
+
+#[test]
+fn rows_out_of_proportion_to_their_layer_are_refused() {
+    let points = 100_000;
+    let geometry = [vec![points << 3 | 1], vec![0; 2 * points as usize]].concat();
+    let tile = tile_of(&feature(POINT, &[0, 0], &geometry));
+    let mut decoder = Decoder::new();
+    let len = decoder.tile(&tile).unwrap().layers()[0].byte_len();
+    let refused = decode(&tile, "image", &IMAGE).unwrap_err();
+    let (layer, limit) = (Some("image".to_owned()), limit(len));
+    assert_eq!(refused, Error::Memory { layer, limit });
+    let points_alone = LayerSchema { keys: &[] };
+    let columns = decode(&tile, "image", &points_alone).unwrap().unwrap();
+    assert_eq!(columns.len(), 100_002);
+}
+
+#[test]
+fn layers_out_of_proportion_to_their_tile_are_refused() {
+    let layers = |count: u32| -> Vec<u8> {
+        let layer = |number: u32| {
+            let name = [number as u8, (number >> 7) as u8].map(|byte| byte & 0x7f);
+            field(3, 2, &[field(1, 2, &name), field(15, 0, &[2])].concat())
+        };
+        (0..count).flat_map(layer).collect()
+    };
+    let few = layers(1000);
+    assert_eq!(Decoder::new().tile(&few).unwrap().layers().len(), 1000);
+    let many = layers(16_000);
+    let refused = Decoder::new().tile(&many).map(drop).unwrap_err();
+    let (layer, limit) = (None, limit(many.len()));
+    assert_eq!(refused, Error::Memory { layer, limit });
 }
 
 #[test]
