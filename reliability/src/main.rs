@@ -12,6 +12,8 @@
 
 mod coverage;
 mod measure;
+mod mutation;
+mod reasons;
 mod rows;
 mod table;
 

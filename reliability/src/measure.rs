@@ -8,7 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use anyhow::{Context, Result};
 
 use crate::rows::{Measure, Row};
-use crate::{SOAK_VARIABLE, coverage};
+use crate::{SOAK_VARIABLE, coverage, mutation};
 
 /// What became of a row.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +17,32 @@ pub enum Reached {
     Figures(Vec<String>),
     /// It was not measured, or did not hold: why.
     Nothing(String),
+}
+
+impl Reached {
+    /// Figures that are as promised, or not.
+    pub fn judged(figures: Vec<String>, is_kept: bool) -> Self {
+        let reached = Self::Figures(figures);
+        if is_kept {
+            reached
+        } else {
+            Self::Nothing(reached.to_string())
+        }
+    }
+
+    /// What two measurements of one row reached: nothing, unless both did.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Figures(mut figures), Self::Figures(others)) => {
+                figures.extend(others);
+                Self::Figures(figures)
+            }
+            (Self::Nothing(why), Self::Nothing(other)) => Self::Nothing(format!("{why}; {other}")),
+            (Self::Nothing(why), figures) | (figures, Self::Nothing(why)) => {
+                Self::Nothing(format!("{why}; {figures}"))
+            }
+        }
+    }
 }
 
 impl fmt::Display for Reached {
@@ -32,7 +58,7 @@ impl fmt::Display for Reached {
 pub fn measure(row: &Row, root: &Path) -> Result<Reached> {
     match row.measure {
         Measure::Tests(arguments) => run_tests(row.name, arguments, root),
-        Measure::Coverage => coverage::measure(root),
+        Measure::Code => Ok(coverage::measure(root)?.and(mutation::measure(root)?)),
     }
 }
 
@@ -86,6 +112,14 @@ pub fn run(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<ExitS
     Ok(child.wait()?)
 }
 
+/// Whether cargo has a subcommand.
+pub fn is_installed(subcommand: &str) -> bool {
+    let mut command = Command::new(env!("CARGO"));
+    command.args([subcommand, "--version"]);
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
 /// The figure of a row in a line of output, which may begin with what the test harness says.
 fn figure_in(line: &str, name: &str) -> Option<String> {
     let (_, figure) = line.split_once(&format!("reliability: {name}: "))?;
@@ -134,6 +168,29 @@ mod tests {
         assert_eq!(shown(good, vec![], vec![]), silent);
         let failed = "**not reached**: its tests end with exit status: 101";
         assert_eq!(shown(bad, figures(), vec![]), failed);
+    }
+
+    #[test]
+    fn a_row_of_two_measurements_is_reached_by_both() {
+        let figure = |text: &str| Reached::Figures(vec![text.to_owned()]);
+        let nothing = |text: &str| Reached::Nothing(text.to_owned());
+        assert_eq!(figure("a").and(figure("b")).to_string(), "a; b");
+        let half = "**not reached**: why; a";
+        assert_eq!(figure("a").and(nothing("why")).to_string(), half);
+        assert_eq!(nothing("why").and(figure("a")).to_string(), half);
+        let none = nothing("why").and(nothing("not")).to_string();
+        assert_eq!(none, "**not reached**: why; not");
+        let figures = || vec!["5 of 9".to_owned()];
+        assert_eq!(
+            Reached::judged(figures(), true),
+            Reached::Figures(figures())
+        );
+        assert_eq!(Reached::judged(figures(), false), nothing("5 of 9"));
+    }
+
+    #[test]
+    fn a_tool_that_is_not_there_is_not_installed() {
+        assert!(!is_installed("no-such-subcommand"));
     }
 
     #[test]

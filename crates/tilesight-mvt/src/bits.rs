@@ -78,3 +78,28 @@ impl FromIterator<bool> for Bits {
         list
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_told_by_their_rows() {
+        let rows: Vec<bool> = (0..70).map(|row| row % 3 == 0).collect();
+        let bits: Bits = rows.iter().copied().collect();
+        assert!((0..70).all(|row| bits.get(row) == rows[row]));
+        assert!(!bits.get(70) && !bits.get(128));
+        assert_eq!((bits.len(), bits.count_ones()), (70, 24));
+        assert_eq!(bits.words()[1], 0b10_0100, "rows 66 and 69");
+        assert_eq!((bits.words().len(), bits.byte_len()), (2, 16));
+    }
+
+    #[test]
+    fn cleared_bits_are_none() {
+        let mut bits: Bits = [true, true].into_iter().collect();
+        assert!(!bits.is_empty());
+        bits.clear();
+        assert!(bits.is_empty() && !bits.get(0));
+        assert_eq!(bits, Bits::default());
+    }
+}

@@ -352,3 +352,138 @@ impl Column {
         values + self.validity.byte_len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::writer::{LayerWriter, TileWriter, Value};
+    use crate::{Decoder, TileFrame};
+
+    const SCHEMA: LayerSchema<'static> = LayerSchema {
+        keys: &[
+            ("id", ColumnType::Integer),
+            ("angle", ColumnType::Real),
+            ("is_pano", ColumnType::Boolean),
+            ("name", ColumnType::Text),
+        ],
+    };
+
+    /// Two points and a line, the first with all attributes, the second with an unusable one.
+    fn three_rows() -> Columns {
+        let mut layer = LayerWriter::new("image");
+        let all = [
+            ("id", Value::Int(1)),
+            ("angle", Value::Double(2.5)),
+            ("is_pano", Value::Bool(true)),
+            ("name", Value::String("abc")),
+        ];
+        layer.point((1, 2), &all);
+        layer.point((3, 4), &[("id", Value::Bool(true))]);
+        layer.lines(&[[(0, 0), (1, 1)]], &[]);
+        let mut tile = TileWriter::new();
+        tile.push(layer);
+        let tile = tile.finish();
+        let mut decoder = Decoder::new();
+        let frame = TileFrame {
+            origin_x: 0,
+            origin_y: 0,
+            side: 1 << 18,
+        };
+        let mut columns = Columns::new();
+        let tile = decoder.tile(&tile).unwrap();
+        tile.layers()[0]
+            .decode(&SCHEMA, frame, &mut columns)
+            .unwrap();
+        columns
+    }
+
+    #[test]
+    fn bytes_are_those_of_all_rows() {
+        let (word, rows) = (size_of::<u64>(), 3);
+        let positions = rows * 8;
+        // A type and an end a row, an end a part, and two vertices.
+        let lines = rows * (1 + 4) + 4 + 2 * 8;
+        let integers = rows * 8 + 2 * word;
+        let reals = rows * 8 + word;
+        let booleans = 2 * word;
+        let texts = rows * 4 + word + "abc".len() + 4;
+        let attributes = integers + reals + booleans + texts;
+        assert_eq!(three_rows().byte_len(), positions + lines + attributes);
+        assert_eq!(Columns::new().byte_len(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_counted_by_column() {
+        let columns = three_rows();
+        assert_eq!(
+            [0, 1, 2, 3].map(|column| columns.unusable(column)),
+            [1, 0, 0, 0]
+        );
+        let rows = [0, 1];
+        assert_eq!(
+            rows.map(|row| columns.integers(0).get(row)),
+            [Some(1), None]
+        );
+        assert_eq!(rows.map(|row| columns.reals(1).get(row)), [Some(2.5), None]);
+        assert_eq!(
+            rows.map(|row| columns.booleans(2).get(row)),
+            [Some(true), None]
+        );
+        assert_eq!(
+            rows.map(|row| columns.texts(3).get(row)),
+            [Some("abc"), None]
+        );
+        assert!(!columns.is_empty() && Columns::new().is_empty());
+        assert_eq!(
+            (columns.lines().part_count(), columns.lines().vertex_count()),
+            (1, 2)
+        );
+    }
+
+    #[test]
+    fn equal_are_those_of_equal_rows() {
+        let columns = three_rows();
+        assert_eq!(columns, three_rows());
+        let change = |change: fn(&mut Columns)| {
+            let mut other = three_rows();
+            change(&mut other);
+            other
+        };
+        let others = [
+            change(|other| other.shapes.x[0] += 1),
+            change(|other| other.skipped.count += 1),
+            change(|other| other.attributes[1].unusable += 1),
+            change(|other| other.attributes[2].validity.clear()),
+            change(|other| other.attributes[0].values = Values::Texts(vec![0; 3])),
+            change(|other| drop(other.attributes.pop())),
+            change(|other| other.strings.clear()),
+        ];
+        for (number, other) in others.iter().enumerate() {
+            assert_ne!(&columns, other, "{number}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "column 1 is Real, not Integer")]
+    fn reals_are_no_integers() {
+        three_rows().integers(1);
+    }
+
+    #[test]
+    #[should_panic(expected = "column 2 is Boolean, not Real")]
+    fn booleans_are_no_reals() {
+        three_rows().reals(2);
+    }
+
+    #[test]
+    #[should_panic(expected = "column 3 is Text, not Boolean")]
+    fn texts_are_no_booleans() {
+        three_rows().booleans(3);
+    }
+
+    #[test]
+    #[should_panic(expected = "column 0 is Integer, not Text")]
+    fn integers_are_no_texts() {
+        three_rows().texts(0);
+    }
+}

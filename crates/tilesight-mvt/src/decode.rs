@@ -261,3 +261,116 @@ fn is_single_point(geometry_type: GeometryType, geometry: Reader<'_>, version: u
         && version >= 2
         && geometry.bytes().first() == Some(&MOVE_TO_ONCE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::ColumnType;
+    use crate::writer::{LayerWriter, TileWriter, Value};
+    use crate::{Decoder, reference};
+
+    const SCHEMA: LayerSchema<'static> = LayerSchema {
+        keys: &[("id", ColumnType::Integer), ("angle", ColumnType::Real)],
+    };
+
+    const FRAME: TileFrame = TileFrame {
+        origin_x: 0,
+        origin_y: 0,
+        side: 1 << 18,
+    };
+
+    /// Which of a layer's features are read the short way.
+    fn usual(tile: &[u8]) -> Vec<bool> {
+        let mut decoder = Decoder::new();
+        let tile = decoder.tile(tile).unwrap();
+        let layer = &tile.layers()[0];
+        let mut columns = Columns::new();
+        columns.reset(&SCHEMA);
+        let mut budget = layer.budget();
+        columns.tables.read(layer, &SCHEMA, &mut budget).unwrap();
+        let mut decoding = Decoding::new(layer, FRAME, budget, &mut columns);
+        let messages = layer.feature_messages();
+        messages
+            .map(|message| decoding.usual_feature(message).is_some())
+            .collect()
+    }
+
+    /// Both ways lead to the same rows, so that no answer tells which was taken.
+    #[test]
+    fn usual_points_are_read_the_short_way_and_nothing_else() {
+        let mut layer = LayerWriter::new("image");
+        let pair = [("id", Value::Int(7)), ("angle", Value::Double(0.5))];
+        layer.point((1, 4095), &pair);
+        layer.point((-1, 5000), &[]);
+        layer.points(&[(1, 2), (3, 4)], &pair);
+        layer.lines(&[[(0, 0), (1, 1)]], &pair);
+        layer.point((3, 3), &pair);
+        // So that the tile goes on for longer than a window.
+        layer.point((2, 2), &[("name", Value::String(&"x".repeat(200)))]);
+        let mut tile = TileWriter::new();
+        tile.push(layer);
+        let tile = tile.finish();
+        let short = usual(&tile);
+        assert!(short[0]);
+        assert_eq!(short[2..], [false, false, true, true]);
+        let mut columns = Columns::new();
+        let mut decoder = Decoder::new();
+        let image = &decoder.tile(&tile).unwrap().layers()[0].clone();
+        image.decode(&SCHEMA, FRAME, &mut columns).unwrap();
+        let slow = reference::decode(&tile, "image", &SCHEMA, FRAME).unwrap();
+        assert_eq!(slow, Some(columns));
+    }
+
+    /// Only the first keys have a place in the word that tells which were seen.
+    #[test]
+    fn keys_beyond_a_word_are_told_apart() {
+        let mut layer = LayerWriter::new("image");
+        for key in 0..100 {
+            layer.point((1, 1), &[(&format!("key{key}"), Value::Int(key))]);
+        }
+        let mut tile = TileWriter::new();
+        tile.push(layer);
+        let tile = tile.finish();
+        let schema = LayerSchema {
+            keys: &[
+                ("key6", ColumnType::Integer),
+                ("key63", ColumnType::Integer),
+                ("key64", ColumnType::Integer),
+                ("key70", ColumnType::Integer),
+            ],
+        };
+        let mut columns = Columns::new();
+        let mut decoder = Decoder::new();
+        let image = &decoder.tile(&tile).unwrap().layers()[0].clone();
+        image.decode(&schema, FRAME, &mut columns).unwrap();
+        for (column, key) in [6, 63, 64, 70].into_iter().enumerate() {
+            let values = columns.integers(column);
+            let rows: Vec<usize> = (0..100).filter(|&row| values.get(row).is_some()).collect();
+            assert_eq!((&rows[..], values.get(key)), (&[key][..], Some(key as i64)));
+        }
+    }
+
+    #[test]
+    fn no_more_room_is_made_than_is_needed() {
+        let points: Vec<(i32, i32)> = (0..1000).map(|at| (at, at)).collect();
+        let line = |len: i32| (0..len).map(|at| (at, 0)).collect::<Vec<_>>();
+        let mut layer = LayerWriter::new("image");
+        layer.points(&points, &[("id", Value::Int(7))]);
+        layer.lines(&[line(300), line(30)], &[]);
+        let mut tile = TileWriter::new();
+        tile.push(layer);
+        let tile = tile.finish();
+        let mut decoder = Decoder::new();
+        let mut columns = Columns::new();
+        let image = &decoder.tile(&tile).unwrap().layers()[0].clone();
+        image.decode(&SCHEMA, FRAME, &mut columns).unwrap();
+        let validity = columns.attributes[0].validity.words_mut();
+        assert_eq!((validity.len(), validity.capacity()), (16, 16));
+        let shapes = &columns.shapes;
+        assert_eq!((shapes.x.len(), shapes.x.capacity()), (1001, 1001));
+        assert_eq!(
+            (shapes.lines.vertex_count(), shapes.lines.part_count()),
+            (330, 2)
+        );
+    }
+}

@@ -94,3 +94,52 @@ impl Decoder {
         Tile::read(inflate(bytes, self.inflate_limit, &mut self.inflated)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Damage, Error};
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+
+    /// A gzipped tile of a field that no tile has, this long.
+    fn gzipped(len: usize) -> Vec<u8> {
+        let mut tile = vec![0x0a, len as u8 | 0x80, (len >> 7) as u8];
+        tile.resize(3 + len, 7);
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(&tile).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn tiles_are_inflated_up_to_the_limit() {
+        let bytes = gzipped(1000);
+        assert!(Decoder::default().tile(&bytes).is_ok());
+        assert_eq!(Decoder::new().inflate_limit, 536_870_912);
+        let mut decoder = Decoder::with_inflate_limit(1003);
+        assert!(
+            decoder
+                .tile(&bytes)
+                .is_ok_and(|tile| tile.layers().is_empty())
+        );
+        let refused = Decoder::with_inflate_limit(1002).tile(&bytes).map(drop);
+        assert_eq!(refused, Err(Error::InflateLimit { limit: 1002 }));
+    }
+
+    /// The bytes are zeros that nothing touches, which take no memory.
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn a_tile_that_offsets_cannot_address_is_refused() {
+        let bytes = vec![0; 1 << 32];
+        let len = bytes.len();
+        let refused = Decoder::new().tile(&bytes).map(drop);
+        assert_eq!(refused, Err(Error::TooLarge { len }));
+        let refused = Decoder::new().tile(&bytes[1..]).map(drop);
+        let wire = Error::Wire {
+            layer: None,
+            offset: 1,
+            damage: Damage::FieldNumber,
+        };
+        assert_eq!(refused, Err(wire));
+    }
+}

@@ -372,3 +372,40 @@ fn next_integer(integers: &mut Reader<'_>) -> Option<u32> {
         integers.varint32().ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needs_are_counted_as_far_as_a_stream_goes() {
+        use GeometryType::{Linestring, Point, Polygon};
+        let lines = |rows, parts, vertices| Needs {
+            rows,
+            parts,
+            vertices,
+        };
+        for (integers, geometry_type, expected) in [
+            (&[17, 1, 1, 1, 1][..], Point, lines(2, 0, 0)),
+            (&[9, 0, 0, 18, 2, 2, 2, 2], Linestring, lines(1, 1, 3)),
+            (
+                &[9, 0, 0, 10, 2, 2, 9, 0, 0, 10, 2, 2],
+                Linestring,
+                lines(1, 2, 4),
+            ),
+            (&[9, 0, 0, 18, 2, 0, 0, 2, 15], Polygon, lines(1, 1, 4)),
+            (&[9, 0, 0, 10, 2, 2, 10, 2, 2], Linestring, lines(1, 1, 3)),
+            (&[9, 0, 0, 26, 2, 2, 2], Linestring, lines(1, 1, 2)),
+            (&[9], Linestring, lines(1, 1, 0)),
+            (&[], Linestring, lines(1, 0, 0)),
+        ] {
+            let mut needs = Needs::default();
+            needs.add(Reader::new(integers), geometry_type);
+            assert_eq!(needs, expected, "{integers:?}");
+            needs.add(Reader::new(integers), geometry_type);
+            assert_eq!(needs.rows, 2 * expected.rows, "{integers:?}");
+            assert_eq!(needs.vertices, 2 * expected.vertices, "{integers:?}");
+            assert_eq!(needs.parts, 2 * expected.parts, "{integers:?}");
+        }
+    }
+}

@@ -115,6 +115,15 @@ mod tests {
     }
 
     #[test]
+    fn a_length_is_believed_within_reason() {
+        let random: Vec<u8> = (0..=255).collect();
+        assert_eq!(expected_len(&gzip(&random)), 256);
+        let stream = gzip(&vec![7; 70_000]);
+        assert_eq!(expected_len(&stream), EXPECTED_RATIO * stream.len());
+        assert_eq!(expected_len(&[0xff; 3]), 0);
+    }
+
+    #[test]
     fn a_bomb_costs_no_more_than_the_limit() {
         let mut output = Vec::new();
         let bomb = gzip(&vec![0; 50_000_000]);
@@ -135,9 +144,12 @@ mod tests {
                 "{end}"
             );
         }
-        let mut flipped = stream.clone();
-        let checksum = flipped.len() - 8;
-        flipped[checksum] ^= 1;
-        assert!(inflate(&flipped, 1 << 20, &mut output).is_err());
+        let reason = "it is not valid";
+        for at in [3, 10, stream.len() - 8, stream.len() - 1] {
+            let mut flipped = stream.clone();
+            flipped[at] ^= 0xff;
+            let refused = inflate(&flipped, 1 << 20, &mut output);
+            assert_eq!(refused, Err(Error::Gzip { reason }), "{at}");
+        }
     }
 }

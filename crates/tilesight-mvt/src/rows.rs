@@ -378,3 +378,17 @@ impl Bits {
         budget.reserve(self.words_mut(), rows.div_ceil(64))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where not all values are of a kind they are looked at one by one, with the same result.
+    #[test]
+    fn values_of_one_kind_are_known_as_such() {
+        let is_all = |kinds: u8| Found { kinds, valid: 0 }.is_all(Kind::Int);
+        let (int, bool) = (Kind::Int as u8, Kind::Bool as u8);
+        assert!(is_all(Kind::Absent as u8) && is_all(int));
+        assert!(!is_all(bool) && !is_all(int | bool));
+    }
+}

@@ -119,8 +119,11 @@ mod tests {
         let mut strings = Strings::default();
         assert_eq!(strings.intern(""), 0);
         assert_eq!(strings.intern("a"), 1);
+        assert_eq!(strings.byte_len(), 1 + 2 * size_of::<u32>());
         strings.clear();
+        assert!(strings.is_empty());
         assert_eq!(strings.intern("a"), 0);
+        assert!(!strings.is_empty());
         assert_eq!(strings.iter().collect::<Vec<_>>(), ["a"]);
         assert_eq!(strings.get(1), None);
     }

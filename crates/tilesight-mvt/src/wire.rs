@@ -713,6 +713,44 @@ mod tests {
         assert_eq!(window.pair_after(9), Some((150, 5)));
     }
 
+    /// Whoever reads the short way goes on the plain way where it gives nothing, so that no answer
+    /// tells whether it ever gives something.
+    #[test]
+    fn windows_show_short_fields() {
+        let varint = [0x08, 0x96, 0x01];
+        let small = [0x18, 0x7f];
+        let message = [0x12, 0x02, 9, 9];
+        let eight = [0x21, 1, 2, 3, 4, 5, 6, 7, 8];
+        let tile = padded(&[&varint[..], &small, &message, &eight].concat());
+        let mut window = reader(&tile, 18).window().unwrap();
+        assert_eq!(window.skip_varint(Key::varint(2)), None);
+        assert_eq!(window.skip_varint(Key::varint(1)), Some(()));
+        assert_eq!(window.varint_of_one_byte(Key::varint(1)), None);
+        assert_eq!(window.varint_of_one_byte(Key::varint(3)), Some(0x7f));
+        assert!(window.message(Key::length(1)).is_none());
+        let inner = window.message(Key::length(2)).unwrap();
+        assert_eq!((inner.position, inner.end), (7, 9));
+        assert_eq!(window.key(), Some(Key::fixed64(4)));
+        assert_eq!(window.fixed64(), 0x0807_0605_0403_0201);
+        assert!(window.is_spent());
+        assert!(reader(&tile, LONGEST).window().is_some());
+        assert!(reader(&tile, LONGEST + 1).window().is_none());
+        assert!(reader(&tile[1..], 3).window().is_some());
+        assert!(reader(&tile[19..], 3).window().is_none(), "the tile ends");
+    }
+
+    #[test]
+    fn windows_show_no_long_ones() {
+        let tile = padded(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]);
+        let window = reader(&tile, 8).window().unwrap();
+        assert_eq!(window.clone().key(), None);
+        assert_eq!(window.clone().varint64(), Some(1 << 49));
+        let tile = padded(&[0x08, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]);
+        let mut window = reader(&tile, 9).window().unwrap();
+        assert_eq!(window.skip_varint(Key::varint(1)), None);
+        assert_eq!(window.varint_of_one_byte(Key::varint(1)), None);
+    }
+
     #[test]
     fn ten_bytes_hold_64_bits_and_no_more() {
         let mut bytes = vec![0xff; 9];
@@ -729,6 +767,18 @@ mod tests {
             offset: 0,
         };
         assert_eq!(Reader::new(&bytes[..9]).varint(), Err(fault));
+    }
+
+    #[test]
+    fn keys_are_fields_and_wire_types() {
+        let keys = [
+            Key::varint(15),
+            Key::fixed64(3),
+            Key::length(1),
+            Key::fixed32(2),
+        ];
+        assert_eq!(keys.map(|key| key.0), [0x78, 0x19, 0x0a, 0x15]);
+        assert_eq!(keys.map(Key::field), [15, 3, 1, 2]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod common;
 
 use common::raw::{feature, field, layer, varints};
 use common::{FRAME, IMAGE, decode};
-use tilesight_mvt::{Columns, Damage, Decoder, Error, FeatureBreach, LayerBreach};
+use tilesight_mvt::{Columns, Damage, Decoder, Error, FeatureBreach, LayerBreach, LayerSchema};
 
 const POINT: u8 = 1;
 const LINESTRING: u8 = 2;
@@ -93,6 +93,35 @@ fn clause_4_1_names_are_unique() {
     let tile = decoder.tile(&tile).unwrap();
     assert_eq!((tile.layers().len(), tile.repeated_names()), (1, 1));
     assert_eq!(tile.layers()[0].feature_count(), 1);
+}
+
+#[test]
+fn a_layer_tells_what_is_in_it() {
+    // Of 127 and of 128 bytes: the lengths of the two take one byte and two.
+    let unknown = [field(99, 2, &[7; 127]), field(98, 2, &[7; 128])];
+    let fields = [sound(), unknown.concat(), tables(), field(3, 2, &[0xff])].concat();
+    let bytes = layer(&fields);
+    let mut decoder = Decoder::new();
+    let tile = decoder.tile(&bytes).unwrap();
+    let layer = tile.layer("image").unwrap();
+    assert_eq!(
+        (layer.name(), layer.version(), layer.extent()),
+        ("image", 2, 4096)
+    );
+    let counts = (
+        layer.feature_count(),
+        layer.key_count(),
+        layer.value_count(),
+    );
+    assert_eq!(counts, (1, 2, 2));
+    assert_eq!(
+        layer.keys().collect::<Vec<_>>(),
+        ["id", ""],
+        "one is not UTF-8"
+    );
+    // The name and version take 9 bytes.
+    assert_eq!(layer.byte_len(), 9 + fields.len());
+    assert!(tile.layer("sequence").is_none());
 }
 
 #[test]
@@ -213,11 +242,12 @@ fn clause_4_3_4_3_linestring() {
         &feature(LINESTRING, &[], &lone),
         FeatureBreach::CommandOutOfSequence,
     );
-    let closed = [9, 0, 0, 10, 2, 2, 15];
-    check_fatal(
-        &feature(LINESTRING, &[], &closed),
-        FeatureBreach::CommandOutOfSequence,
-    );
+    for out_of_sequence in [[9, 0, 0, 10, 2, 2, 15], [9, 0, 0, 9, 2, 2, 15]] {
+        check_fatal(
+            &feature(LINESTRING, &[], &out_of_sequence),
+            FeatureBreach::CommandOutOfSequence,
+        );
+    }
 }
 
 #[test]
@@ -227,11 +257,13 @@ fn clause_4_3_4_4_polygon() {
         &feature(POLYGON, &[], &one_step),
         FeatureBreach::PositionCount,
     );
-    let open = [9, 0, 0, 18, 2, 0, 0, 2];
-    check_fatal(
-        &feature(POLYGON, &[], &open),
-        FeatureBreach::CommandOutOfSequence,
-    );
+    let open = [9, 0, 0, 18, 2, 0, 0, 2, 9, 0, 0];
+    for open in [&open[..8], &open] {
+        check_fatal(
+            &feature(POLYGON, &[], open),
+            FeatureBreach::CommandOutOfSequence,
+        );
+    }
     let back_to_first = [9, 0, 0, 26, 2, 0, 0, 2, 1, 1, 15];
     check_skipped(
         &feature(POLYGON, &[], &back_to_first),
@@ -240,6 +272,30 @@ fn clause_4_3_4_4_polygon() {
     let counter_clockwise = [9, 0, 0, 18, 0, 2, 2, 0, 15];
     let breach = FeatureBreach::FirstRingNotExterior;
     check_skipped(&feature(POLYGON, &[], &counter_clockwise), breach);
+}
+
+/// The area of a ring away from the origin has parts of either sign, wherever it begins.
+#[test]
+fn clause_4_3_4_4_rings_begin_at_any_corner() {
+    let corners = [(40, 40), (60, 40), (60, 60), (40, 60)];
+    let zigzag = |step: i32| ((step << 1) ^ (step >> 31)) as u32;
+    for first in 0..4 {
+        let ring = |direction: usize| {
+            let at = |step: usize| corners[(first + step * direction) % 4];
+            let mut integers = vec![9, 2 * at(0).0 as u32, 2 * at(0).1 as u32, 26];
+            for step in 1..4 {
+                let ((x0, y0), (x1, y1)) = (at(step - 1), at(step));
+                integers.extend([zigzag(x1 - x0), zigzag(y1 - y0)]);
+            }
+            integers.push(15);
+            feature(POLYGON, &[], &integers)
+        };
+        let columns = decode(&tile_of(&ring(1)), "image", &IMAGE)
+            .unwrap()
+            .unwrap();
+        assert_eq!((columns.len(), columns.skipped().count), (3, 0), "{first}");
+        check_skipped(&ring(3), FeatureBreach::FirstRingNotExterior);
+    }
 }
 
 #[test]
@@ -279,10 +335,65 @@ fn damage_to_the_encoding_rejects_the_tile() {
     );
     check_wire(&tile_of(&field(2, 2, &[0x2b])), Damage::UnknownWireType);
     check_wire(&tile_of(&field(2, 2, &[0x00, 0])), Damage::FieldNumber);
+    // Field 2²⁹ − 1 is the last there is; it is passed over.
+    let last = [0xf8, 0xff, 0xff, 0xff, 0x0f, 1];
+    let columns = decode(&tile_of(&field(2, 2, &last)), "image", &IMAGE).unwrap();
+    assert_eq!(columns.unwrap().len(), 2);
+    let beyond = [0x80, 0x80, 0x80, 0x80, 0x10, 1];
+    check_wire(&tile_of(&field(2, 2, &beyond)), Damage::FieldNumber);
     let overlong = [&[0x08][..], &[0xff; 11]].concat();
     check_wire(&tile_of(&field(2, 2, &overlong)), Damage::OverlongVarint);
     check_wire(&field(3, 2, &field(1, 2, &[0xff])), Damage::Utf8);
     check_wire(&field(3, 0, &[1]), Damage::WrongWireType);
+    for (number, wire_type) in [(1, 0), (2, 0), (3, 0), (4, 0), (5, 2), (15, 2)] {
+        let wrong = field(number, wire_type, &[1]);
+        check_wire(&layer(&wrong), Damage::WrongWireType);
+    }
+    for (number, wire_type) in [(1, 2), (2, 0), (3, 2), (4, 0)] {
+        let wrong = field(number, wire_type, &[1]);
+        check_wire(&tile_of(&field(2, 2, &wrong)), Damage::WrongWireType);
+    }
+    for (number, wire_type) in [(1, 0), (2, 0), (3, 0), (4, 2), (5, 2), (6, 2), (7, 2)] {
+        let wrong = field(4, 2, &field(number, wire_type, &[1]));
+        check_wire(&layer(&wrong), Damage::WrongWireType);
+    }
+}
+
+/// What a tile or a layer of so many bytes may claim.
+fn limit(len: usize) -> usize {
+    4 * len + (1 << 20) - (1 << 16)
+}
+
+#[test]
+fn rows_out_of_proportion_to_their_layer_are_refused() {
+    let points = 100_000;
+    let geometry = [vec![points << 3 | 1], vec![0; 2 * points as usize]].concat();
+    let tile = tile_of(&feature(POINT, &[0, 0], &geometry));
+    let mut decoder = Decoder::new();
+    let len = decoder.tile(&tile).unwrap().layers()[0].byte_len();
+    let refused = decode(&tile, "image", &IMAGE).unwrap_err();
+    let (layer, limit) = (Some("image".to_owned()), limit(len));
+    assert_eq!(refused, Error::Memory { layer, limit });
+    let points_alone = LayerSchema { keys: &[] };
+    let columns = decode(&tile, "image", &points_alone).unwrap().unwrap();
+    assert_eq!(columns.len(), 100_002);
+}
+
+#[test]
+fn layers_out_of_proportion_to_their_tile_are_refused() {
+    let layers = |count: u32| -> Vec<u8> {
+        let layer = |number: u32| {
+            let name = [number as u8, (number >> 7) as u8].map(|byte| byte & 0x7f);
+            field(3, 2, &[field(1, 2, &name), field(15, 0, &[2])].concat())
+        };
+        (0..count).flat_map(layer).collect()
+    };
+    let few = layers(1000);
+    assert_eq!(Decoder::new().tile(&few).unwrap().layers().len(), 1000);
+    let many = layers(16_000);
+    let refused = Decoder::new().tile(&many).map(drop).unwrap_err();
+    let (layer, limit) = (None, limit(many.len()));
+    assert_eq!(refused, Error::Memory { layer, limit });
 }
 
 #[test]

@@ -244,3 +244,6 @@ fn damaged_notes(problem: &'static str) -> Damage {
         problem,
     }
 }
+
+#[cfg(test)]
+mod tests;

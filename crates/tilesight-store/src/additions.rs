@@ -56,6 +56,8 @@ mod tests {
             writer.close().unwrap();
         };
         let texts = || open(&path, &["images"]).unwrap().additions().unwrap();
+        StoreWriter::open(&path, &ABOUT).unwrap().close().unwrap();
+        assert!(texts().is_empty());
         add(&[]);
         assert!(texts().is_empty());
         add(&[("a", "one"), ("b", "two")]);

@@ -231,3 +231,87 @@ fn or_subfolders(tilesets: &[&str]) -> String {
 fn of_tileset(tileset: Option<&str>) -> String {
     tileset.map_or_else(String::new, |name| format!(" of {name}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+
+    fn town() -> &'static Path {
+        Path::new("town.mbtiles")
+    }
+
+    fn sqlite_error(code: i32) -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_worth_a_retry() {
+        let holder = "process 1".to_owned();
+        let path = town().to_owned();
+        assert!(Error::Held { path, holder }.is_retryable());
+        for (kind, expected) in [
+            (io::ErrorKind::Interrupted, true),
+            (io::ErrorKind::TimedOut, true),
+            (io::ErrorKind::ResourceBusy, true),
+            (io::ErrorKind::StorageFull, false),
+            (io::ErrorKind::NotFound, false),
+        ] {
+            assert_eq!(Error::io(town())(kind.into()).is_retryable(), expected);
+            assert_eq!(
+                Error::write_io(town())(kind.into()).is_retryable(),
+                expected
+            );
+            assert_eq!(Error::Pack(kind.into()).is_retryable(), expected);
+        }
+        for (code, expected) in [
+            (ffi::SQLITE_BUSY, true),
+            (ffi::SQLITE_LOCKED, true),
+            (ffi::SQLITE_FULL, false),
+        ] {
+            assert_eq!(
+                Error::sqlite(town())(sqlite_error(code)).is_retryable(),
+                expected
+            );
+            assert_eq!(
+                Error::write(town())(sqlite_error(code)).is_retryable(),
+                expected
+            );
+        }
+        assert!(!Error::Unreadable.is_retryable());
+    }
+
+    #[test]
+    fn room_is_asked_for_where_it_helps() {
+        let asks = |code| {
+            let message = Error::write(town())(sqlite_error(code)).to_string();
+            assert!(
+                message.starts_with("cannot write town.mbtiles: "),
+                "{message}"
+            );
+            message.contains("make room")
+        };
+        let helps = [ffi::SQLITE_FULL, ffi::SQLITE_IOERR, ffi::SQLITE_CANTOPEN];
+        assert_eq!(helps.map(asks), [true; 3]);
+        assert_eq!(
+            [ffi::SQLITE_CORRUPT, ffi::SQLITE_BUSY].map(asks),
+            [false; 2]
+        );
+    }
+
+    #[test]
+    fn only_names_that_there_are_are_told() {
+        let no_tiles = |tilesets: &[&'static str]| {
+            let (path, tilesets) = (town().to_owned(), tilesets.to_vec());
+            Error::NoTiles { path, tilesets }.to_string()
+        };
+        assert!(no_tiles(&[]).ends_with("such as 14/9326/4742.mvt"));
+        assert!(no_tiles(&["images"]).ends_with(".mvt, there or in subfolders images"));
+        let nothing = |tileset: Option<&str>| {
+            let tileset = tileset.map(str::to_owned);
+            Error::NothingToPack { tileset }.to_string()
+        };
+        assert_eq!(nothing(None), "there is no tile to pack");
+        assert_eq!(nothing(Some("signs")), "there is no tile of signs to pack");
+    }
+}

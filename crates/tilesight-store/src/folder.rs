@@ -350,6 +350,7 @@ mod tests {
         assert!(error.to_string().contains("3.mvt"), "{error}");
         assert!(!error.is_retryable());
     }
+
     #[cfg(unix)]
     #[test]
     fn what_is_named_like_a_tile_and_no_file_is_refused() {
@@ -370,5 +371,30 @@ mod tests {
         assert_eq!(Folder::open(dir.path(), TILESETS).unwrap().tiles().len(), 1);
         symlink("../../socket", dir.path().join("14/1/4.mvt")).unwrap();
         refused("4.mvt");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_a_file_no_more_is_not_waited_for() {
+        use std::os::unix::net::UnixListener;
+        let dir = folder(&["14/1/2.mvt"]);
+        let store = Folder::open(dir.path(), TILESETS).unwrap();
+        let tile = dir.path().join("14/1/2.mvt");
+        fs::remove_file(&tile).unwrap();
+        let _listener = UnixListener::bind(&tile).unwrap();
+        let message = store.read(0, &mut Vec::new()).unwrap_err().to_string();
+        assert!(
+            message.contains("2.mvt") && message.contains("not a file"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_folder_says_nothing_of_itself() {
+        let dir = folder(&["14/1/2.mvt"]);
+        let store = crate::open(dir.path(), TILESETS).unwrap();
+        assert_eq!(store.metadata(), &Metadata::default());
+        assert_eq!(store.ledger(), None);
+        assert!(store.additions().unwrap().is_empty());
     }
 }

@@ -195,6 +195,16 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_no_store() {
+        let message = open(Path::new("/dev/null"), &[]).unwrap_err().to_string();
+        assert!(
+            message.contains("/dev/null is not a file or a folder"),
+            "{message}"
+        );
+    }
+
     #[test]
     fn a_missing_path_is_named() {
         let error = open(Path::new("no/such/town"), &[]).unwrap_err();

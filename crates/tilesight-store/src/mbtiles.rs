@@ -641,6 +641,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_text_is_read_as_one() {
+        let store = open(&format!(
+            "{TABLE} CREATE TABLE metadata (name, value);
+             INSERT INTO metadata VALUES ('name', 1.5), ('attribution', x'00'), ('minzoom', 3);"
+        ));
+        let expected = Metadata {
+            name: Some("1.5".into()),
+            min_zoom: Some(3),
+            ..Metadata::default()
+        };
+        assert_eq!(store.unwrap().metadata(), &expected);
+    }
+
+    #[test]
+    fn an_archive_of_others_has_no_texts_beside_its_tiles() {
+        let (_dir, path) = archive(TABLE);
+        let store = crate::open(&path, &["images"]).unwrap();
+        assert_eq!(store.ledger(), None);
+        assert!(store.additions().unwrap().is_empty());
+        let shown = format!("{store:?}");
+        assert!(
+            shown.starts_with("Mbtiles") && shown.contains("tiles: 0"),
+            "{shown}"
+        );
+    }
+
+    #[test]
     fn bounds_that_are_no_box_bound_nothing() {
         for wrong in ["", "1,2,3", "a,b,c,d", "0,10,1,5", "0,0,999,1", "NaN,0,1,1"] {
             assert_eq!(parse_bounds(wrong), None, "{wrong}");

@@ -117,6 +117,7 @@ impl StoreWriter {
             publish_new(path, about)?;
         }
         refuse_others(path)?;
+        refuse_newer(path)?;
         let connection = connect(path).map_err(Error::write(path))?;
         let mut writer = Self {
             connection,
@@ -277,19 +278,10 @@ impl StoreWriter {
     }
 
     fn prepare(&mut self, about: &About<'_>) -> Result<(), Error> {
-        let version: i64 = self
-            .connection
-            .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .map_err(Error::write(&self.path))?;
-        if version > ledger::VERSION {
-            return Err(Error::Newer {
-                path: self.path.clone(),
-            });
-        }
-        if version == ledger::VERSION {
-            return Ok(());
-        }
         let mut create = || {
+            if version_of(&self.connection)? == ledger::VERSION {
+                return Ok(());
+            }
             let transaction = self.connection.transaction()?;
             create_tables(&transaction, about)?;
             transaction.commit()
@@ -425,6 +417,21 @@ fn refuse_others(path: &Path) -> Result<(), Error> {
     Err(Error::NoLedger {
         path: path.to_owned(),
     })
+}
+
+/// Refuses a store of a later version before anything of it is changed, be it the journal mode.
+fn refuse_newer(path: &Path) -> Result<(), Error> {
+    let connection = mbtiles::connect_to_read(path)?;
+    if version_of(&connection).map_err(Error::sqlite(path))? <= ledger::VERSION {
+        return Ok(());
+    }
+    Err(Error::Newer {
+        path: path.to_owned(),
+    })
+}
+
+fn version_of(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
 fn is_missing_or_empty(path: &Path) -> bool {
@@ -662,3 +669,6 @@ fn degrees(zoom: i64, [first_x, first_row, last_x, last_row]: [f64; 4]) -> [f64;
         lat(last_row + 1.0),
     ]
 }
+
+#[cfg(test)]
+mod tests;

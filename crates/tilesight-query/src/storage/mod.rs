@@ -21,3 +21,6 @@ pub(crate) use writer::FileWriter;
 
 pub use reader::Io;
 pub use table::Damage;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -360,3 +360,28 @@ impl Sound for Notes {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A block that is not known to be checked is checked anew, with the same outcome.
+    #[test]
+    fn blocks_are_marked_one_by_one() {
+        let seal = Seal {
+            file: Arc::new(FileBytes::Read(Vec::new(), 0)),
+            checked: (0..3).map(|_| AtomicU64::new(0)).collect(),
+            unchecked: AtomicUsize::new(150),
+            checksums: vec![0; 150].into(),
+            limits: Arc::default(),
+        };
+        for block in [0, 63, 64, 149] {
+            assert!(!seal.is_checked(block));
+            seal.set_checked(block);
+            seal.set_checked(block);
+        }
+        let checked: Vec<usize> = (0..200).filter(|&block| seal.is_checked(block)).collect();
+        assert_eq!(checked, [0, 63, 64, 149]);
+        assert_eq!(seal.unchecked.load(Ordering::Acquire), 146);
+    }
+}

@@ -194,6 +194,12 @@ mod tests {
             (&[0xff, 0xff, 0xff, 0xff, 0x7f], "more entries"),
             (&[2, 1, 0, 1, 1, 1, 1, 1, 1], "twice"),
             (&[1, 0, 1, 1, 0], "follows none"),
+            (
+                &[
+                    1, 0, 1, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1,
+                ],
+                "beyond any file",
+            ),
             (&[1, 0, 1, 1, 1, 0], "longer"),
         ] {
             let reason = decode(bytes).unwrap_err();

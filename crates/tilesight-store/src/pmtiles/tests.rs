@@ -436,6 +436,34 @@ fn headers_that_lead_astray_are_refused() {
 }
 
 #[test]
+fn tiles_of_other_types_are_named() {
+    for (number, name) in [
+        (2, "png"),
+        (3, "jpeg"),
+        (4, "webp"),
+        (5, "avif"),
+        (6, "MapLibre"),
+        (7, "unknown"),
+    ] {
+        let bytes = archive(&[ONE], &[], 2, |header| {
+            header.tile_type = TileType::Other(number);
+        });
+        check_refused(&bytes, &format!("holds {name} tiles"));
+    }
+}
+
+#[test]
+fn what_is_shown_of_an_archive_is_how_much_it_holds() {
+    let shelf = Shelf::of([(tile(14, 9326, 4742), b"town".to_vec())]);
+    let (_dir, path, _) = packed(&shelf, &PackOptions::default());
+    let shown = format!("{:?}", Pmtiles::open(&path).unwrap());
+    assert!(
+        shown.starts_with("Pmtiles") && shown.contains("tiles: 1"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn a_bomb_costs_no_more_than_is_allowed() {
     use flate2::write::GzEncoder;
     use std::io::Write;

@@ -235,7 +235,7 @@ impl<'a> Contents<'a> {
 
     /// Writes what leads to the tiles: the root into the room before them, the rest after them.
     fn finish(mut self, mut header: Header, metadata: &str) -> Result<Packed, Error> {
-        let directories = Directories::new(&self.entries).map_err(Error::Pack)?;
+        let directories = Directories::new(&self.entries, LEAF_ENTRIES).map_err(Error::Pack)?;
         let plain_len = directories.plain_len + metadata.len() as u64;
         let Directories { root, leaves, .. } = directories;
         let metadata = gzip(metadata.as_bytes()).map_err(Error::Pack)?;
@@ -298,8 +298,9 @@ struct Directories {
 }
 
 impl Directories {
-    /// One directory where it is small enough; otherwise leaves, as many as the root can list.
-    fn new(entries: &[Entry]) -> io::Result<Self> {
+    /// One directory where it is small enough; otherwise leaves of so many entries, or of twice as
+    /// many until the root can list them.
+    fn new(entries: &[Entry], mut leaf_entries: usize) -> io::Result<Self> {
         let plain = directory::encode(entries);
         let root = gzip(&plain)?;
         if fits(&root) {
@@ -309,7 +310,6 @@ impl Directories {
                 plain_len: plain.len() as u64,
             });
         }
-        let mut leaf_entries = LEAF_ENTRIES;
         loop {
             let directories = Self::with_leaves(entries, leaf_entries)?;
             if fits(&directories.root) {
@@ -414,4 +414,84 @@ fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Level::default());
     encoder.write_all(bytes)?;
     encoder.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Entries that compress badly.
+    fn entries(count: u64) -> Vec<Entry> {
+        let random = |number: u64| xxh3_64(&number.to_le_bytes()) >> 40;
+        let entry = |number: u64| Entry {
+            tile_code: (number << 24) + random(number),
+            offset: random(!number),
+            len: random(number << 32) as u32,
+            run_len: 1,
+        };
+        (0..count).map(entry).collect()
+    }
+
+    #[test]
+    fn leaves_grow_until_the_root_can_list_them() {
+        let entries = entries(10_000);
+        let directories = Directories::new(&entries, 1).unwrap();
+        assert!(fits(&directories.root));
+        let root = inflated(&directories.root);
+        let pointers = directory::decode(&root).unwrap();
+        let leaf_entries = entries.len().div_ceil(pointers.len());
+        assert!(!fits(
+            &Directories::with_leaves(&entries, leaf_entries / 2)
+                .unwrap()
+                .root
+        ));
+        let (mut listed, mut plain_len) = (Vec::new(), root.len());
+        for pointer in &pointers {
+            let leaf = &directories.leaves[pointer.offset as usize..][..pointer.len as usize];
+            let leaf = inflated(leaf);
+            plain_len += leaf.len();
+            listed.extend(directory::decode(&leaf).unwrap());
+        }
+        assert!(listed == entries);
+        assert_eq!(directories.plain_len, plain_len as u64);
+    }
+
+    #[test]
+    fn what_would_be_taken_for_damaged_is_not_written() {
+        let finish = |run_len: u32| {
+            let mut file = tempfile::tempfile().unwrap();
+            let mut contents = Contents::new(&mut file).unwrap();
+            contents.append(0, b"water").unwrap();
+            contents.entries[0].run_len = run_len;
+            contents.finish(Header::default(), "{}")
+        };
+        let bytes = finish(1).unwrap().bytes;
+        let most = max_tiles(bytes);
+        assert_eq!(finish(most as u32 - 2).unwrap().tiles, most - 2);
+        let refused = finish(most as u32 + 10);
+        assert!(matches!(refused, Err(Error::Unreadable)), "{refused:?}");
+    }
+
+    #[test]
+    fn tiles_that_are_gzipped_are_stored_as_they_are() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut contents = Contents::new(&mut file).unwrap();
+        let gzipped = gzip(b"water").unwrap();
+        contents.append(0, &gzipped).unwrap();
+        contents.append(1, b"water").unwrap();
+        let run = Entry {
+            tile_code: 0,
+            offset: 0,
+            len: gzipped.len() as u32,
+            run_len: 2,
+        };
+        assert_eq!((&contents.entries[..], contents.distinct), (&[run][..], 1));
+    }
+
+    fn inflated(bytes: &[u8]) -> Vec<u8> {
+        let mut inflated = Vec::new();
+        let mut decoder = flate2::read::GzDecoder::new(bytes);
+        decoder.read_to_end(&mut inflated).unwrap();
+        inflated
+    }
 }
