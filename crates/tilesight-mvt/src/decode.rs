@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn no_more_room_is_made_than_is_needed() {
-        let points: Vec<(i32, i32)> = (0..1000).map(|at| (at, at)).collect();
+        let points: Vec<(i32, i32)> = (0..1300).map(|at| (at, at)).collect();
         let line = |len: i32| (0..len).map(|at| (at, 0)).collect::<Vec<_>>();
         let mut layer = LayerWriter::new("image");
         layer.points(&points, &[("id", Value::Int(7))]);
@@ -365,9 +365,9 @@ mod tests {
         let image = &decoder.tile(&tile).unwrap().layers()[0].clone();
         image.decode(&SCHEMA, FRAME, &mut columns).unwrap();
         let validity = columns.attributes[0].validity.words_mut();
-        assert_eq!((validity.len(), validity.capacity()), (16, 16));
+        assert_eq!((validity.len(), validity.capacity()), (21, 21));
         let shapes = &columns.shapes;
-        assert_eq!((shapes.x.len(), shapes.x.capacity()), (1001, 1001));
+        assert_eq!((shapes.x.len(), shapes.x.capacity()), (1301, 1301));
         assert_eq!(
             (shapes.lines.vertex_count(), shapes.lines.part_count()),
             (330, 2)

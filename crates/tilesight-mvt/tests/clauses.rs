@@ -27,33 +27,44 @@ fn tile_of(feature: &[u8]) -> Vec<u8> {
     layer(&[sound(), feature.to_vec(), sound(), tables()].concat())
 }
 
+/// A tile, and one that goes on for long enough that its features are tried the short way first.
+fn both_ways(feature: &[u8]) -> [Vec<u8>; 2] {
+    let tile = tile_of(feature);
+    let with_id = |feature: &[u8]| field(2, 2, &[&field(1, 0, &[7]), &feature[2..]].concat());
+    let usual = [with_id(&sound()), with_id(feature), with_id(&sound())].concat();
+    let after = field(99, 2, &[0; 200]);
+    [tile, [layer(&[usual, tables()].concat()), after].concat()]
+}
+
 /// The feature is left out, with this reason, and the others stay.
 fn check_skipped(feature: &[u8], breach: FeatureBreach) {
-    let columns = decode(&tile_of(feature), "image", &IMAGE).unwrap().unwrap();
-    let skipped = columns.skipped();
-    assert_eq!(
-        (skipped.count, skipped.first.map(|first| first.1)),
-        (1, Some(breach))
-    );
-    assert_eq!(columns.len(), 2, "{breach}");
-    assert_eq!(columns.integers(0).values, [7, 7]);
+    for tile in both_ways(feature) {
+        let columns = decode(&tile, "image", &IMAGE).unwrap().unwrap();
+        let skipped = columns.skipped();
+        assert_eq!(
+            (skipped.count, skipped.first.map(|first| first.1)),
+            (1, Some(breach))
+        );
+        assert_eq!(columns.len(), 2, "{breach}");
+        assert_eq!(columns.integers(0).values, [7, 7]);
+    }
     assert!(!breach.is_fatal());
 }
 
 /// The tile is refused for this reason.
 fn check_fatal(feature: &[u8], breach: FeatureBreach) {
-    let refused = decode(&tile_of(feature), "image", &IMAGE).unwrap_err();
-    let Error::Feature {
-        layer,
-        offset,
-        breach: found,
-    } = refused
-    else {
-        panic!("{refused}");
-    };
-    assert_eq!((layer.as_deref(), found), (Some("image"), breach));
-    // The name and version take 9 bytes, the key and length of the layer 2, each feature 2 more.
-    assert_eq!(offset, 2 + 9 + sound().len() + 2);
+    for (tile, id_len) in both_ways(feature).into_iter().zip([0, 2]) {
+        let refused = decode(&tile, "image", &IMAGE).unwrap_err();
+        let layer = Some("image".to_owned());
+        // The name and version take 9 bytes, the key and length of the layer 2, each feature 2 more.
+        let offset = 2 + 9 + sound().len() + id_len + 2;
+        let expected = Error::Feature {
+            layer,
+            offset,
+            breach,
+        };
+        assert_eq!(refused, expected);
+    }
     assert!(breach.is_fatal());
 }
 

@@ -622,6 +622,14 @@ mod tests {
     }
 
     #[test]
+    fn an_archive_that_had_a_journal_is_read_without_making_one() {
+        let (_dir, path) = archive(&format!("PRAGMA journal_mode = WAL; {TABLE}"));
+        let store = Mbtiles::open(&path).unwrap();
+        let beside = fs::read_dir(path.parent().unwrap()).unwrap();
+        assert_eq!((store.tiles().len(), beside.count()), (0, 1));
+    }
+
+    #[test]
     fn metadata_tells_name_bounds_zooms_and_layers() {
         let store = open(&format!(
             r#"{TABLE} CREATE TABLE metadata (name text, value text);

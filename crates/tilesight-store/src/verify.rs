@@ -164,3 +164,29 @@ fn examine_structure(connection: &Connection) -> Option<String> {
         Err(error) => Some(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_damaged_is_not_clean() {
+        assert!(Examination::default().is_clean());
+        let structure = Some("row 7 missing from index".to_owned());
+        let broken = Examination {
+            structure,
+            ..Examination::default()
+        };
+        assert!(!broken.is_clean());
+        let tile = DamagedTile {
+            tileset: "images".to_owned(),
+            id: TileId::new(0, 0, 0).unwrap(),
+            reason: "its bytes are missing".to_owned(),
+        };
+        let damaged = Examination {
+            damaged: vec![tile],
+            ..Examination::default()
+        };
+        assert!(!damaged.is_clean());
+    }
+}

@@ -234,6 +234,13 @@ mod tests {
     }
 
     #[test]
+    fn compressions_are_those_of_the_specification() {
+        use Compression::{Brotli, Gzip, None, Unknown, Zstd};
+        let decoded = [0, 1, 2, 3, 4, 5].map(Compression::decode);
+        assert_eq!(decoded, [Unknown, None, Gzip, Brotli, Zstd, Unknown]);
+    }
+
+    #[test]
     fn another_version_is_refused() {
         let mut bytes = Header::default().encode();
         bytes[7] = 2;
