@@ -200,14 +200,14 @@ impl fmt::Display for Bbox {
 }
 
 /// The first and last column whose longitude lies within `west..=east`.
-fn columns_within(west: f64, east: f64) -> Option<(u32, u32)> {
+pub(crate) fn columns_within(west: f64, east: f64) -> Option<(u32, u32)> {
     let first = first_where(x_of_lon(west), |x| lon_of_x(x) >= west)?;
     let beyond = first_where(x_of_lon(east), |x| lon_of_x(x) > east);
     up_to(first, beyond)
 }
 
 /// The first and last row whose latitude lies within `south..=north`; rows run southwards.
-fn rows_within(south: f64, north: f64) -> Option<(u32, u32)> {
+pub(crate) fn rows_within(south: f64, north: f64) -> Option<(u32, u32)> {
     let first = first_row(north, |y| lat_of_y(y) <= north)?;
     let beyond = first_row(south, |y| lat_of_y(y) < south);
     up_to(first, beyond)
