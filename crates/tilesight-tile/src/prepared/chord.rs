@@ -8,7 +8,7 @@
 use super::edge_tree::{EdgeAt, EdgeTree};
 use super::frame::{Frame, RowScale};
 use crate::bbox::first_row_south_of;
-use crate::grid::{GRID_SIDE, lon_of_x};
+use crate::grid::{GRID_SIDE, lat_of_y, lon_of_x};
 use crate::predicates::{Edge, Ray};
 use crate::{GridBox, GridPoint};
 
@@ -96,21 +96,30 @@ impl<'a> Block<'a> {
     pub fn cross_south_of(&mut self, lat: f64) {
         let row = self.scale.row_of(lat) as f32;
         let slack = (self.scale.slack + ROUNDING * self.height) as f32;
-        let mut any = 0;
+        let mut doubtful = [0; LANES];
         for at in (0..self.xs.len()).step_by(LANES) {
             let (_, rows, odd) = lanes(&self.columns, &self.rows, &mut self.odd, at);
             for lane in 0..LANES {
                 let south_by = rows[lane] - row;
                 odd[lane] ^= word(south_by > slack);
-                any |= word(south_by.abs() <= slack);
+                doubtful[lane] |= word(south_by.abs() <= slack);
             }
         }
-        if any != 0 {
+        if doubtful != [0; LANES] {
             let first = first_row_south_of(lat);
             for (bit, &y) in self.ys.iter().enumerate() {
                 let is_doubtful = (self.rows[bit] - row).abs() <= slack;
                 self.odd[bit] ^= word(is_doubtful && y as u64 >= first);
             }
+        }
+    }
+
+    /// The same for many latitudes, which ascend: positions look themselves up among them.
+    pub fn cross_south_of_each(&mut self, latitudes: &[f64]) {
+        for (odd, &y) in self.odd.iter_mut().zip(self.ys) {
+            let lat = lat_of_y(y);
+            let further_south = latitudes.partition_point(|&other| other <= lat);
+            *odd ^= word((latitudes.len() - further_south) % 2 == 1);
         }
     }
 
@@ -172,35 +181,36 @@ impl<'a> Block<'a> {
 
     /// Crosses a chord that ends on no row of the box; tells whether a position is in its band.
     fn cross_through(&mut self, chord: &Chord<f32>) -> bool {
-        let mut any = 0;
+        let mut doubtful = [0; LANES];
         for at in (0..self.xs.len()).step_by(LANES) {
             let (columns, rows, odd) = lanes(&self.columns, &self.rows, &mut self.odd, at);
             for lane in 0..LANES {
                 let east_by = columns[lane] - (chord.x + rows[lane] * chord.slope);
                 odd[lane] ^= word(east_by > chord.band);
-                any |= word(east_by.abs() <= chord.band);
+                doubtful[lane] |= word(east_by.abs() <= chord.band);
             }
         }
-        any != 0
+        doubtful != [0; LANES]
     }
 
     /// Crosses any chord; tells whether a position is in its band or on the rows of its ends.
     fn cross_chord(&mut self, chord: &Chord<f32>) -> bool {
         let (first, last) = (chord.first + chord.slack, chord.last - chord.slack);
         let (before, beyond) = (chord.first - chord.slack, chord.last + chord.slack);
-        let mut any = 0;
+        let mut doubtful = [0; LANES];
         for at in (0..self.xs.len()).step_by(LANES) {
             let (columns, rows, odd) = lanes(&self.columns, &self.rows, &mut self.odd, at);
             for lane in 0..LANES {
                 let (column, row) = (columns[lane], rows[lane]);
                 let east_by = column - (chord.x + row * chord.slope);
-                let between = (row > first) & (row < last);
-                let at_end = !between & (row >= before) & (row <= beyond) & (column >= chord.west);
-                odd[lane] ^= word(between & (east_by > chord.band));
-                any |= word((between & (east_by.abs() <= chord.band)) | at_end);
+                let between = word(row > first) & word(row < last);
+                let near_rows = word(row >= before) & word(row <= beyond);
+                let at_end = !between & near_rows & word(column >= chord.west);
+                odd[lane] ^= between & word(east_by > chord.band);
+                doubtful[lane] |= (between & word(east_by.abs() <= chord.band)) | at_end;
             }
         }
-        any != 0
+        doubtful != [0; LANES]
     }
 
     /// Crosses an edge for those positions that its chord in single precision does not decide.

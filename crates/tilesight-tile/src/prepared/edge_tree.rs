@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::box_tree::{BoxTree, union};
 use super::frame::{Degrees, at};
-use crate::bbox::{columns_within, rows_within};
+use crate::bbox::{columns_within, is_lat_of_row, rows_within};
 use crate::predicates::{Edge, Position, Ray, cast_ray};
 use crate::region::{Polygon, Ring};
 use crate::{GridBox, GridPoint, Region};
@@ -273,7 +273,7 @@ impl Rows {
         match self.last {
             Some((last, has_row)) if last == lat => has_row,
             _ => {
-                let has_row = rows_within(lat, lat).is_some();
+                let has_row = is_lat_of_row(lat);
                 self.last = Some((lat, has_row));
                 has_row
             }

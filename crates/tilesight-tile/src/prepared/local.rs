@@ -14,6 +14,9 @@ use crate::{GridBox, GridPoint};
 /// block is divided.
 const FEW_EDGES: usize = 256;
 
+/// Latitudes up to which it is cheaper to look at all positions for each than the other way round.
+const FEW_FLIPS: usize = POSITIONS;
+
 /// What of a [`PreparedRegion`](super::PreparedRegion) matters to the positions of a box.
 ///
 /// It can be narrowed again: of boxes within boxes each comes at the cost of what was near the one
@@ -44,7 +47,8 @@ struct Near {
     /// Those that lie in the box with all that is below them.
     nodes: Vec<u32>,
     edges: Vec<EdgeAt>,
-    /// Positions south of each of these latitudes see one edge more to the west.
+    /// Positions south of each of these latitudes, which ascend polygon by polygon, see one edge
+    /// more to the west.
     flips: Vec<f64>,
 }
 
@@ -154,6 +158,12 @@ impl LocalRegion {
 
     fn narrowed(&self, frame: Frame, depth: Depth) -> Narrowing<'_> {
         let mut narrowing = Narrowing::new(&self.tree, frame, depth);
+        if depth == Depth::Edges {
+            narrowing
+                .near
+                .edges
+                .reserve(self.near.edges.len().min(POSITIONS));
+        }
         if self.relation == Relation::Inside {
             narrowing.inside = true;
             return narrowing;
@@ -184,10 +194,12 @@ impl LocalRegion {
         let mut block = Block::new(&self.frame, xs, ys);
         self.polygons().fold(0, |mask, polygon| {
             block.begin(polygon.odd);
-            polygon
-                .flips
-                .iter()
-                .for_each(|&lat| block.cross_south_of(lat));
+            match polygon.flips {
+                few if few.len() <= FEW_FLIPS => {
+                    few.iter().for_each(|&lat| block.cross_south_of(lat))
+                }
+                many => block.cross_south_of_each(many),
+            }
             polygon.each_edge(&self.tree, &mut |edge| block.cross_edge(&self.tree, edge));
             mask | block.inside()
         })
@@ -395,7 +407,8 @@ fn cancel_pairs_from<T: Copy>(
     first: usize,
     compare: impl Fn(&T, &T) -> Ordering,
 ) {
-    items[first..].sort_unstable_by(&compare);
+    // Mostly they consist of some parts that are in order already, which this sort finds.
+    items[first..].sort_by(&compare);
     let mut kept = first;
     for at in first..items.len() {
         if kept > first && compare(&items[kept - 1], &items[at]).is_eq() {
