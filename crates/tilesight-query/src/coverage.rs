@@ -240,7 +240,7 @@ impl Coverage {
         region: &Region,
         shape: &RegionShape,
     ) -> Option<NotHeld> {
-        let boxes = shape.0.bounds();
+        let boxes = shape.region().bounds();
         // Lines meet a region between the positions of the grid too, outside of its boxes.
         let enough = match need {
             Need::Rows(_) => boxes,

@@ -200,25 +200,26 @@ impl fmt::Display for Bbox {
 }
 
 /// The first and last column whose longitude lies within `west..=east`.
-fn columns_within(west: f64, east: f64) -> Option<(u32, u32)> {
+pub(crate) fn columns_within(west: f64, east: f64) -> Option<(u32, u32)> {
     let first = first_where(x_of_lon(west), |x| lon_of_x(x) >= west)?;
     let beyond = first_where(x_of_lon(east), |x| lon_of_x(x) > east);
     up_to(first, beyond)
 }
 
 /// The first and last row whose latitude lies within `south..=north`; rows run southwards.
-fn rows_within(south: f64, north: f64) -> Option<(u32, u32)> {
+pub(crate) fn rows_within(south: f64, north: f64) -> Option<(u32, u32)> {
     let first = first_row(north, |y| lat_of_y(y) <= north)?;
     let beyond = first_row(south, |y| lat_of_y(y) < south);
     up_to(first, beyond)
 }
 
+/// Units by which a row of a latitude on the square is certainly wrong by less: arithmetic makes it
+/// wrong by a thousandth of that.
+const CERTAIN: f64 = 1e-2;
+
 /// The first row for which a comparison with a latitude holds; the latitude of a row costs more
 /// than all else, and is looked at only where the row of the latitude is nearly a whole number.
 fn first_row(lat: f64, holds: impl Fn(u32) -> bool) -> Option<u32> {
-    /// Units by which a row of a latitude on the square is certainly wrong by less: arithmetic
-    /// makes it wrong by a thousandth of that.
-    const CERTAIN: f64 = 1e-2;
     let row = row_of_lat(lat);
     let next = row.ceil();
     let is_between = next - row > CERTAIN && row - (next - 1.0) > CERTAIN;
@@ -226,6 +227,15 @@ fn first_row(lat: f64, holds: impl Fn(u32) -> bool) -> Option<u32> {
         return Some(next as u32);
     }
     first_where(row, holds)
+}
+
+/// Tells whether there are grid positions of a latitude.
+pub(crate) fn is_lat_of_row(lat: f64) -> bool {
+    let row = row_of_lat(lat);
+    let nearest = row.round();
+    (row - nearest).abs() <= CERTAIN
+        && (0.0..GRID_SIDE).contains(&nearest)
+        && lat_of_y(nearest as u32) == lat
 }
 
 /// Grid row of a latitude as [`y_of_lat`] has it, faster: ψ(φ) = atanh(sin φ).
@@ -319,6 +329,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn only_latitudes_of_rows_are_on_rows(row: u32, nudge in -3i64..=3, lat in -90.0..=90.0f64) {
+            let on_row = lat_of_y(row);
+            let nudged = f64::from_bits(on_row.to_bits().wrapping_add_signed(nudge));
+            prop_assert_eq!(is_lat_of_row(nudged), nudged == on_row);
+            prop_assert_eq!(is_lat_of_row(lat), rows_within(lat, lat).is_some());
+        }
+
         /// Integers decide as degrees do, on edges that are positions themselves and between.
         #[test]
         fn integer_ranges_equal_degrees(

@@ -1,22 +1,22 @@
 //! Regions prepared for many questions: integers decide, floats only where they must.
 
 mod box_tree;
-mod chain;
+mod chord;
+mod edge_tree;
+mod frame;
 mod local;
-mod piece;
 mod segments;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use box_tree::{BoxTree, union};
-use chain::Chain;
+use box_tree::union;
+use edge_tree::EdgeTree;
+use local::Depth;
 pub use local::LocalRegion;
 pub(crate) use local::cancel_pairs;
-use local::{Depth, LocalPolygon};
 use segments::EdgeBands;
 
-use crate::predicates::Ray;
-use crate::region::{Polygon, Region};
+use crate::region::Region;
 use crate::{GridBox, GridPoint};
 
 /// How the positions of a box lie to a region.
@@ -34,15 +34,16 @@ pub enum Relation {
 /// A [`Region`] indexed on the grid: the same answers as [`Region::contains`] for every grid
 /// position, at the cost of the few edges nearby.
 ///
-/// Edges become straight pieces on the grid, each with a band that is sure to hold the true edge,
-/// straight in degrees. Comparing columns decides outside the band; within it, the exact predicate
-/// is asked about the original edge.
+/// Edges are kept in degrees, in which they are straight, in runs under a tree of boxes. What lies
+/// to the west of a box is crossed by rays from it as one edge from its beginning to its end would
+/// be, so runs and whole subtrees count as one. Only the edges near a block of positions become
+/// chords on the grid; comparing columns decides beside them, and on them, the exact predicate.
 ///
 /// # Cost
 ///
-/// Building is O(n log n) for n vertices, about 70 to 1000 bytes each (the longer the edges, the
-/// more); the vertices themselves are shared with the region. A question visits O(log n) boxes and
-/// the edges that meet the one asked about.
+/// Building looks once at each of n vertices and takes 20 to 40 bytes for each (where rings are
+/// tiny, more). A question visits O(log n) boxes and the edges that meet the one asked about.
+/// Where many boxes are asked about, narrow the region to a box around them and ask what is left.
 ///
 /// # Example
 ///
@@ -65,8 +66,7 @@ pub enum Relation {
 /// ```
 #[derive(Debug, Clone)]
 pub struct PreparedRegion {
-    polygons: Vec<PreparedPolygon>,
-    tree: BoxTree,
+    tree: Arc<EdgeTree>,
     bounds: Vec<GridBox>,
     region: Region,
     /// Made of the region's edges when segments are first asked about; positions need none.
@@ -76,17 +76,10 @@ pub struct PreparedRegion {
 impl PreparedRegion {
     /// Indexes a region.
     pub fn new(region: &Region) -> Self {
-        let mut polygons: Vec<_> = region
-            .polygons()
-            .iter()
-            .filter_map(PreparedPolygon::new)
-            .collect();
-        polygons.sort_by_cached_key(|polygon| z_order(&polygon.bounds));
-        let chains = polygons.iter().flat_map(|polygon| polygon.tree.items());
+        let (tree, boxes) = EdgeTree::new(region);
         Self {
-            bounds: bounds_of(chains.copied().collect()),
-            tree: BoxTree::new(polygons.iter().map(|polygon| polygon.bounds).collect()),
-            polygons,
+            tree: Arc::new(tree),
+            bounds: bounds_of(boxes),
             region: region.clone(),
             bands: OnceLock::new(),
         }
@@ -100,15 +93,7 @@ impl PreparedRegion {
 
     /// Tells whether a grid position lies in the region, boundary included.
     pub fn contains(&self, point: GridPoint) -> bool {
-        let mut inside = false;
-        self.tree.walk(|node, items| {
-            let enter = !inside && node.contains(point);
-            if enter && items.len() == 1 {
-                inside = self.polygons[items.start].contains(point);
-            }
-            enter && items.len() > 1
-        });
-        inside
+        LocalRegion::new(&self.tree, &GridBox::at(point), Depth::Edges).contains(point)
     }
 
     /// Tells how the positions of a box lie to the region; stops at the first edge that may touch
@@ -117,21 +102,7 @@ impl PreparedRegion {
     /// `Outside` and `Inside` are certain. Where the boundary passes through the box it is
     /// `Crossing`; rarely so where it passes within a few units outside of it.
     pub fn relate(&self, bounds: &GridBox) -> Relation {
-        let mut relation = Relation::Outside;
-        self.tree.walk(|node, items| {
-            let enter = relation != Relation::Inside && node.intersects(bounds);
-            if enter && items.len() == 1 {
-                match self.polygons[items.start]
-                    .narrow(bounds, Depth::Relation)
-                    .relation()
-                {
-                    Relation::Outside => {}
-                    found => relation = found,
-                }
-            }
-            enter && items.len() > 1
-        });
-        relation
+        LocalRegion::new(&self.tree, bounds, Depth::Relation).relation()
     }
 
     /// Tells whether any part of a segment lies in the region: the same as
@@ -158,63 +129,8 @@ impl PreparedRegion {
     }
 
     /// Narrows the region to a box: what remains is what the positions of the box need.
-    pub fn narrow(&self, bounds: &GridBox) -> LocalRegion<'_> {
-        let mut local = LocalRegion::outside(*bounds);
-        self.tree.search(bounds, |_, at| {
-            if local.relation() != Relation::Inside {
-                local.add(self.polygons[at].narrow(bounds, Depth::Edges));
-            }
-        });
-        local
-    }
-}
-
-/// A polygon as chains, those with grid positions on or in them.
-#[derive(Debug, Clone)]
-struct PreparedPolygon {
-    chains: Vec<Chain>,
-    tree: BoxTree,
-    bounds: GridBox,
-}
-
-impl PreparedPolygon {
-    /// None when no grid position can be in the polygon.
-    fn new(polygon: &Polygon) -> Option<Self> {
-        let (chains, boxes): (Vec<_>, Vec<_>) = polygon
-            .rings()
-            .iter()
-            .flat_map(|ring| ring.turns().map(|turn| Chain::new(ring, turn)))
-            .filter_map(|chain| {
-                let bounds = chain.bounds()?;
-                Some((chain, bounds))
-            })
-            .unzip();
-        let tree = BoxTree::new(boxes);
-        Some(Self {
-            bounds: tree.bounds()?,
-            chains,
-            tree,
-        })
-    }
-
-    fn contains(&self, point: GridPoint) -> bool {
-        let (mut on, mut inside) = (false, false);
-        self.tree.search(&GridBox::at(point), |_, at| {
-            match self.chains[at].cast_ray(point) {
-                Ray::Misses => {}
-                Ray::Crosses => inside = !inside,
-                Ray::Starts => on = true,
-            }
-        });
-        on || inside
-    }
-
-    fn narrow(&self, bounds: &GridBox, depth: Depth) -> LocalPolygon<'_> {
-        let mut local = LocalPolygon::new(*bounds);
-        self.tree
-            .search(bounds, |_, at| local.add(&self.chains[at], depth));
-        local.settle();
-        local
+    pub fn narrow(&self, bounds: &GridBox) -> LocalRegion {
+        LocalRegion::new(&self.tree, bounds, Depth::Edges)
     }
 }
 
@@ -239,16 +155,6 @@ fn bounds_of(mut boxes: Vec<GridBox>) -> Vec<GridBox> {
     }
     let (west, east) = boxes.split_at(split);
     vec![union(west), union(east)]
-}
-
-/// Orders boxes by their centres, so that neighbours come close.
-fn z_order(bounds: &GridBox) -> u64 {
-    let between = |from: u32, to: u32| from + (to - from) / 2;
-    let centre = GridPoint {
-        x: between(bounds.min_x, bounds.max_x),
-        y: between(bounds.min_y, bounds.max_y),
-    };
-    centre.z_order()
 }
 
 #[cfg(test)]

@@ -25,6 +25,42 @@ pub fn any_region() -> impl Strategy<Value = Region> {
     )
 }
 
+/// Such regions with so many vertices that there are trees over them: each edge in pieces, straight
+/// or ragged, rings drawn more than once, and polygons too.
+pub fn any_large_region() -> impl Strategy<Value = Region> {
+    let ragged = prop_oneof![Just(0.0), 0.0..0.2f64];
+    (any_region(), 1usize..100, ragged, 1usize..4, any::<bool>()).prop_filter_map(
+        "reaches too far to the east",
+        |(region, pieces, ragged, laps, is_repeated)| {
+            let ring = |ring: &Ring| {
+                let lap = ring
+                    .edges()
+                    .flat_map(|edge| (0..pieces).map(move |at| along(edge, at, pieces, ragged)));
+                let lap: Vec<_> = lap.collect();
+                let mut ring = lap.repeat(laps);
+                ring.push(ring[0]);
+                ring
+            };
+            let polygons = region.polygons().iter();
+            let polygons = polygons.map(|polygon| polygon.rings().iter().map(ring).collect());
+            let mut polygons: Vec<Vec<_>> = polygons.collect();
+            if is_repeated {
+                polygons.extend_from_within(..);
+            }
+            Region::from_polygons(&polygons).ok()
+        },
+    )
+}
+
+/// The position where one of some pieces of an edge begins, to one side of it and the other.
+fn along([a, b]: [Position; 2], at: usize, pieces: usize, ragged: f64) -> Position {
+    let part = at as f64 / pieces as f64;
+    let aside = if at % 2 == 1 { ragged } else { 0.0 };
+    let (run, rise) = (b[0] - a[0], b[1] - a[1]);
+    let lat = a[1] + part * rise + aside * run;
+    [a[0] + part * run - aside * rise, lat.clamp(-90.0, 90.0)]
+}
+
 /// Positions at, beside and between the places where something happens to the region.
 pub fn probes(region: &Region, offsets: &[(u16, i8, i8)]) -> Vec<GridPoint> {
     let rings = region.polygons().iter().flat_map(Polygon::rings);

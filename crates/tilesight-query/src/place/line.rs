@@ -75,25 +75,25 @@ impl LineShape for RegionShape {
         let mut verdicts = Shape::classify(self, boxes);
         // Lines may meet it between the grid positions, where it is thin.
         for i in 0..FANOUT {
-            let meets = verdicts.meets >> i & 1 == 1 || self.0.meets_box(&boxes.get(i));
+            let meets = verdicts.meets >> i & 1 == 1 || self.region().meets_box(&boxes.get(i));
             verdicts.meets |= u16::from(meets) << i;
         }
         verdicts
     }
 
     fn relate(&self, bounds: &GridBox) -> Relation {
-        match self.0.relate(bounds) {
-            Relation::Outside if self.0.meets_box(bounds) => Relation::Crossing,
+        match self.region().relate(bounds) {
+            Relation::Outside if self.region().meets_box(bounds) => Relation::Crossing,
             relation => relation,
         }
     }
 
     fn contains(&self, point: GridPoint) -> bool {
-        self.0.contains(point)
+        self.region().contains(point)
     }
 
     fn meets_segment(&self, a: GridPoint, b: GridPoint) -> bool {
-        self.0.meets_segment(a, b)
+        self.region().meets_segment(a, b)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Places, checked and made ready once for each question.
 
-use tilesight_tile::{Bbox, LonLat, PreparedRegion, Region};
+use tilesight_tile::{Bbox, LonLat, Region};
 
 use super::{BoxShape, Circle, RegionShape};
 use crate::error::Error;
@@ -48,7 +48,7 @@ impl<'a> PreparedPlace<'a> {
             },
             Place::Region(region) => Self::Region {
                 region,
-                shape: RegionShape(PreparedRegion::new(region)),
+                shape: RegionShape::new(region),
             },
             Place::Near { target, radius_m } => Self::circle(*target, *radius_m, None)?,
             Place::LookingAt {

@@ -1,35 +1,92 @@
 //! Regions as shapes.
 
-use tilesight_tile::{GridBox, PreparedRegion, Relation};
+use std::cell::RefCell;
+
+use tilesight_tile::{GridBox, LocalRegion, PreparedRegion, Region, Relation};
 
 use super::bbox::classify as classify_box;
 use crate::index::{BoxGroup, Shape, Verdicts, bits};
 
-/// A region indexed on the grid.
-pub(crate) struct RegionShape(pub(crate) PreparedRegion);
+/// A region indexed on the grid, and narrowed to where the search is.
+pub(crate) struct RegionShape {
+    region: PreparedRegion,
+    /// The region narrowed to boxes within each other, the smallest last. A search goes down a
+    /// tree depth first, so that it mostly asks about a box in the last.
+    narrowed: RefCell<Vec<LocalRegion>>,
+}
+
+impl RegionShape {
+    pub(crate) fn new(region: &Region) -> Self {
+        Self {
+            region: PreparedRegion::new(region),
+            narrowed: RefCell::default(),
+        }
+    }
+
+    /// The region by itself.
+    pub(crate) const fn region(&self) -> &PreparedRegion {
+        &self.region
+    }
+
+    /// Asks the region as it was narrowed to the smallest box around the one asked about.
+    fn with_narrowed<T>(
+        &self,
+        bounds: &GridBox,
+        ask: impl FnOnce(&mut Vec<LocalRegion>) -> T,
+    ) -> T {
+        let mut narrowed = self.narrowed.borrow_mut();
+        while let Some(last) = narrowed.last()
+            && !last.bounds().covers(bounds)
+        {
+            narrowed.pop();
+        }
+        ask(&mut narrowed)
+    }
+
+    fn narrow(&self, bounds: &GridBox, around: Option<&LocalRegion>) -> LocalRegion {
+        match around {
+            Some(around) => around.narrow(bounds),
+            None => self.region.narrow(bounds),
+        }
+    }
+}
 
 impl Shape for RegionShape {
     fn classify(&self, nodes: &BoxGroup) -> Verdicts {
         let near = self
-            .0
+            .region
             .bounds()
             .iter()
             .fold(0, |near, b| near | classify_box(b, nodes).meets);
         let mut verdicts = Verdicts::NONE;
-        for i in bits(u64::from(near)) {
-            match self.0.relate(&nodes.get(i)) {
-                Relation::Outside => {}
-                Relation::Crossing => verdicts.meets |= 1 << i,
-                Relation::Inside => {
-                    verdicts.meets |= 1 << i;
-                    verdicts.inside |= 1 << i;
-                }
+        let boxes = bits(u64::from(near)).map(|i| nodes.get(i));
+        let Some(around) = boxes.reduce(|a, b| union(&a, &b)) else {
+            return verdicts;
+        };
+        self.with_narrowed(&around, |narrowed| {
+            let local = self.narrow(&around, narrowed.last());
+            for i in bits(u64::from(near)) {
+                let relation = local.relate(&nodes.get(i));
+                verdicts.meets |= u16::from(relation != Relation::Outside) << i;
+                verdicts.inside |= u16::from(relation == Relation::Inside) << i;
             }
-        }
+            narrowed.push(local);
+        });
         verdicts
     }
 
     fn mask(&self, bounds: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
-        self.0.narrow(bounds).mask(xs, ys)
+        self.with_narrowed(bounds, |narrowed| {
+            self.narrow(bounds, narrowed.last()).mask(xs, ys)
+        })
+    }
+}
+
+fn union(a: &GridBox, b: &GridBox) -> GridBox {
+    GridBox {
+        min_x: a.min_x.min(b.min_x),
+        min_y: a.min_y.min(b.min_y),
+        max_x: a.max_x.max(b.max_x),
+        max_y: a.max_y.max(b.max_y),
     }
 }

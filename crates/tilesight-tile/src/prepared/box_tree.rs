@@ -37,17 +37,6 @@ impl BoxTree {
         }
     }
 
-    /// The box around all items; none without items.
-    pub fn bounds(&self) -> Option<GridBox> {
-        self.boxes.last().copied()
-    }
-
-    /// The boxes of the items.
-    pub fn items(&self) -> &[GridBox] {
-        let end = self.level_starts.get(1);
-        &self.boxes[..end.copied().unwrap_or(self.boxes.len())]
-    }
-
     /// Calls `enter` on nodes from the root down with the node's box and the range of items below
     /// it (of length 1 for an item), and goes on to the children where it says so. Items come in
     /// order.
@@ -55,18 +44,6 @@ impl BoxTree {
         if !self.boxes.is_empty() {
             self.walk_node(self.level_starts.len() - 1, 0, &mut enter);
         }
-    }
-
-    /// Calls `visit` with the box and the number of every item whose box intersects `query`, in
-    /// order.
-    pub fn search(&self, query: &GridBox, mut visit: impl FnMut(&GridBox, usize)) {
-        self.walk(|bounds, items| {
-            let hit = bounds.intersects(query);
-            if hit && items.len() == 1 {
-                visit(bounds, items.start);
-            }
-            hit && items.len() > 1
-        });
     }
 
     fn walk_node(

@@ -1,26 +1,102 @@
 //! A region narrowed to a box: the few edges that matter to the positions in it.
 
+use std::cmp::Ordering;
+use std::sync::Arc;
+
 use super::Relation;
-use super::chain::{Chain, Met, Next};
-use super::piece::{Piece, packed};
-use crate::predicates::Side;
+use super::chord::{Block, POSITIONS};
+use super::edge_tree::{Below, EdgeAt, EdgeTree, Node};
+use super::frame::{Frame, Lies};
+use crate::predicates::Ray;
 use crate::{GridBox, GridPoint};
 
+/// Edges in nodes up to which they are all looked at for a block of positions; with more, the
+/// block is divided.
+const FEW_EDGES: usize = 256;
+
+/// Latitudes up to which it is cheaper to look at all positions for each than the other way round.
+const FEW_FLIPS: usize = POSITIONS;
+
 /// What of a [`PreparedRegion`](super::PreparedRegion) matters to the positions of a box.
+///
+/// It can be narrowed again: of boxes within boxes each comes at the cost of what was near the one
+/// around it, whatever the region is like.
 #[derive(Debug, Clone)]
-pub struct LocalRegion<'a> {
-    bounds: GridBox,
+pub struct LocalRegion {
+    tree: Arc<EdgeTree>,
+    frame: Frame,
     relation: Relation,
-    /// The polygons that cross the box; meaningless when it is inside one.
-    crossing: Vec<LocalPolygon<'a>>,
+    /// The polygons that cross the box; none when it is inside one.
+    polygons: Vec<LocalPolygon>,
+    near: Near,
 }
 
-impl<'a> LocalRegion<'a> {
-    pub(super) fn outside(bounds: GridBox) -> Self {
-        Self {
-            bounds,
-            relation: Relation::Outside,
-            crossing: Vec::new(),
+/// Where in what is near a region's box the part of a polygon ends, and the next one's begins.
+#[derive(Debug, Clone, Copy, Default)]
+struct LocalPolygon {
+    nodes: usize,
+    edges: usize,
+    flips: usize,
+    /// Whether all positions see an odd number of edges to the west, beside what follows.
+    odd: bool,
+}
+
+/// What is near a box, polygon by polygon.
+#[derive(Debug, Clone, Default)]
+struct Near {
+    /// Those that lie in the box with all that is below them.
+    nodes: Vec<u32>,
+    edges: Vec<EdgeAt>,
+    /// Positions south of each of these latitudes, which ascend polygon by polygon, see one edge
+    /// more to the west.
+    flips: Vec<f64>,
+}
+
+/// What of one polygon is near.
+#[derive(Clone, Copy)]
+struct PolygonNear<'a> {
+    nodes: &'a [u32],
+    edges: &'a [EdgeAt],
+    flips: &'a [f64],
+    odd: bool,
+}
+
+/// How much is asked for.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Depth {
+    /// Enough to tell how the box lies: one edge near it will do.
+    Relation,
+    /// All that tells the positions in the box apart.
+    Edges,
+}
+
+impl LocalRegion {
+    /// What of all edges matters to a box.
+    pub(super) fn new(tree: &Arc<EdgeTree>, bounds: &GridBox, depth: Depth) -> Self {
+        let mut narrowing = Narrowing::new(tree, Frame::new(*bounds), depth);
+        tree.search(bounds, |nodes| {
+            nodes.for_each(|node| narrowing.node(node));
+            narrowing.end_polygon()
+        });
+        narrowing.into_region(tree)
+    }
+
+    /// Narrows the region further, to a box within its own: the same as
+    /// [`PreparedRegion::narrow`](super::PreparedRegion::narrow) to that box, at less cost.
+    #[must_use]
+    pub fn narrow(&self, bounds: &GridBox) -> Self {
+        let narrowed = self.narrowed(self.frame.within(bounds), Depth::Edges);
+        narrowed.into_region(&self.tree)
+    }
+
+    /// Tells how the positions of a box within this one lie to the region.
+    pub fn relate(&self, bounds: &GridBox) -> Relation {
+        match self.relation {
+            Relation::Crossing => {
+                let frame = self.frame.within(bounds);
+                self.narrowed(frame, Depth::Relation).relation()
+            }
+            relation => relation,
         }
     }
 
@@ -29,6 +105,11 @@ impl<'a> LocalRegion<'a> {
     /// [`PreparedRegion::relate`]: super::PreparedRegion::relate
     pub fn relation(&self) -> Relation {
         self.relation
+    }
+
+    /// The box.
+    pub fn bounds(&self) -> &GridBox {
+        &self.frame.bounds
     }
 
     /// Tells which of up to 64 positions of the box lie in the region, boundary included: bit `i`
@@ -41,151 +122,296 @@ impl<'a> LocalRegion<'a> {
     /// When `xs` and `ys` differ in length or are more than 64.
     pub fn mask(&self, xs: &[u32], ys: &[u32]) -> u64 {
         assert!(
-            xs.len() == ys.len() && xs.len() <= 64,
+            xs.len() == ys.len() && xs.len() <= POSITIONS,
             "a mask is of at most 64 positions, each a column and a row"
         );
-        let all = if xs.is_empty() {
-            0
-        } else {
-            u64::MAX >> (64 - xs.len())
-        };
+        match (self.relation, xs.len()) {
+            (Relation::Outside, _) | (_, 0) => 0,
+            (Relation::Inside, len) => u64::MAX >> (POSITIONS - len),
+            (Relation::Crossing, _) => self.mask_crossing(xs, ys),
+        }
+    }
+
+    /// Tells whether a position of the box lies in the region.
+    pub(super) fn contains(&self, point: GridPoint) -> bool {
         match self.relation {
-            Relation::Outside => 0,
-            Relation::Inside => all,
-            Relation::Crossing => {
-                let mut mask = 0;
-                for polygon in &self.crossing {
-                    mask |= polygon.mask(xs, ys, all);
+            Relation::Outside => false,
+            Relation::Inside => true,
+            Relation::Crossing => self.polygons().any(|polygon| {
+                let mut odd = polygon.odd;
+                for &lat in polygon.flips {
+                    odd ^= lat > point.lat();
                 }
-                mask
-            }
+                let mut on = false;
+                polygon.each_edge(
+                    &self.tree,
+                    &mut |edge| match self.tree.cast_ray(edge, point) {
+                        Ray::Misses => {}
+                        Ray::Crosses => odd = !odd,
+                        Ray::Starts => on = true,
+                    },
+                );
+                on || odd
+            }),
         }
     }
 
-    pub(super) fn add(&mut self, polygon: LocalPolygon<'a>) {
-        debug_assert!(self.bounds == polygon.bounds);
-        match polygon.relation() {
-            Relation::Outside => {}
-            Relation::Inside => self.relation = Relation::Inside,
-            Relation::Crossing => {
-                self.relation = Relation::Crossing;
-                self.crossing.push(polygon);
+    fn narrowed(&self, frame: Frame, depth: Depth) -> Narrowing<'_> {
+        let mut narrowing = Narrowing::new(&self.tree, frame, depth);
+        if depth == Depth::Edges {
+            narrowing
+                .near
+                .edges
+                .reserve(self.near.edges.len().min(POSITIONS));
+        }
+        if self.relation == Relation::Inside {
+            narrowing.inside = true;
+            return narrowing;
+        }
+        for polygon in self.polygons() {
+            narrowing.odd = polygon.odd;
+            polygon.flips.iter().for_each(|&lat| narrowing.flip(lat));
+            polygon.nodes.iter().for_each(|&node| narrowing.node(node));
+            polygon.edges.iter().for_each(|&edge| narrowing.edge(edge));
+            if narrowing.end_polygon() {
+                break;
             }
         }
+        narrowing
+    }
+
+    fn mask_crossing(&self, xs: &[u32], ys: &[u32]) -> u64 {
+        let in_nodes = self.near.nodes.iter();
+        let edges: usize = in_nodes
+            .map(|&node| self.tree.node(node).edges as usize)
+            .sum();
+        if edges > FEW_EDGES
+            && let Some(is_in_half) = halves(xs, ys)
+        {
+            return self.mask_half(xs, ys, |bit| is_in_half(bit))
+                | self.mask_half(xs, ys, |bit| !is_in_half(bit));
+        }
+        let mut block = Block::new(&self.frame, xs, ys);
+        self.polygons().fold(0, |mask, polygon| {
+            block.begin(polygon.odd);
+            match polygon.flips {
+                few if few.len() <= FEW_FLIPS => {
+                    few.iter().for_each(|&lat| block.cross_south_of(lat))
+                }
+                many => block.cross_south_of_each(many),
+            }
+            polygon.each_edge(&self.tree, &mut |edge| block.cross_edge(&self.tree, edge));
+            mask | block.inside()
+        })
+    }
+
+    /// The mask of some of the positions, by the box around these alone.
+    fn mask_half(&self, xs: &[u32], ys: &[u32], is_in_half: impl Fn(usize) -> bool) -> u64 {
+        let bits: Vec<_> = (0..xs.len()).filter(|&bit| is_in_half(bit)).collect();
+        let (xs, ys) = (picked(xs, &bits), picked(ys, &bits));
+        let mask = self.narrow(&box_around(&xs, &ys)).mask(&xs, &ys);
+        let set = bits.iter().enumerate();
+        set.fold(0, |all, (at, bit)| all | (mask >> at & 1) << bit)
+    }
+
+    fn polygons(&self) -> impl Iterator<Item = PolygonNear<'_>> {
+        let mut start = LocalPolygon::default();
+        self.polygons.iter().map(move |end| {
+            let near = PolygonNear {
+                nodes: &self.near.nodes[start.nodes..end.nodes],
+                edges: &self.near.edges[start.edges..end.edges],
+                flips: &self.near.flips[start.flips..end.flips],
+                odd: end.odd,
+            };
+            start = *end;
+            near
+        })
     }
 }
 
-/// How much of a polygon is asked for.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Depth {
-    /// Enough to tell how the box lies: one edge near it will do.
-    Relation,
-    /// All that tells the positions in the box apart.
-    Edges,
+impl PolygonNear<'_> {
+    fn each_edge(&self, tree: &EdgeTree, visit: &mut impl FnMut(EdgeAt)) {
+        for &node in self.nodes {
+            tree.each_edge(node, visit);
+        }
+        self.edges.iter().for_each(|&edge| visit(edge));
+    }
 }
 
-/// A polygon narrowed to a box.
-#[derive(Debug, Clone)]
-pub(super) struct LocalPolygon<'a> {
-    bounds: GridBox,
-    /// Whether what lies to the west of the box is crossed an odd number of times by a ray from
-    /// its first row.
-    odd_at_top: bool,
-    /// The further rows of the box from which on that changes.
-    flips: Vec<u64>,
-    near: Vec<(&'a Chain, Piece)>,
-    /// Positions on the boundary that no piece crosses.
-    touched: Vec<GridBox>,
+/// Picks what matters to a box, polygon by polygon.
+struct Narrowing<'a> {
+    tree: &'a EdgeTree,
+    frame: Frame,
+    depth: Depth,
+    polygons: Vec<LocalPolygon>,
+    near: Near,
+    /// Whether the box was found to be inside a polygon.
+    inside: bool,
+    /// Of the present polygon: see [`LocalPolygon`].
+    odd: bool,
+    /// Of the present polygon: whether anything is near.
+    is_near: bool,
 }
 
-impl<'a> LocalPolygon<'a> {
-    pub fn new(bounds: GridBox) -> Self {
+impl<'a> Narrowing<'a> {
+    fn new(tree: &'a EdgeTree, frame: Frame, depth: Depth) -> Self {
         Self {
-            bounds,
-            odd_at_top: false,
-            flips: Vec::new(),
-            near: Vec::new(),
-            touched: Vec::new(),
+            tree,
+            frame,
+            depth,
+            polygons: Vec::new(),
+            near: Near::default(),
+            inside: false,
+            odd: false,
+            is_near: false,
         }
     }
 
-    /// Adds what of a chain matters to the box.
-    pub fn add(&mut self, chain: &'a Chain, depth: Depth) {
-        let bounds = self.bounds;
-        chain.search_touched(&bounds, |touched| self.touched.push(*touched));
-        chain.visit(&bounds, |met| {
-            match met {
-                Met::West { rows } => {
-                    self.flip_from(rows.start);
-                    self.flip_from(rows.end);
+    fn relation(&self) -> Relation {
+        match (self.inside, self.polygons.is_empty()) {
+            (true, _) => Relation::Inside,
+            (false, true) => Relation::Outside,
+            (false, false) => Relation::Crossing,
+        }
+    }
+
+    fn into_region(self, tree: &Arc<EdgeTree>) -> LocalRegion {
+        LocalRegion {
+            tree: Arc::clone(tree),
+            frame: self.frame,
+            relation: self.relation(),
+            polygons: self.polygons,
+            near: self.near,
+        }
+    }
+
+    /// Adds a node of the present polygon: the whole of it where it lies in the box or beside it,
+    /// what is below where it sticks out.
+    fn node(&mut self, at: u32) {
+        let node = self.tree.node(at);
+        if self.is_settled() || !node.is_live() {
+            return;
+        }
+        match self.frame.judge(&node.bounds) {
+            Lies::Apart => {}
+            Lies::West if node.has_ends() => self.flip_between(node.ends),
+            Lies::Near if self.is_kept_whole(node) => {
+                self.is_near = true;
+                if self.depth == Depth::Edges {
+                    self.near.nodes.push(at);
                 }
-                Met::Near(piece) => self.near.push((chain, *piece)),
             }
-            if depth == Depth::Relation && !self.near.is_empty() {
-                Next::Stop
+            Lies::West | Lies::Near => match self.tree.below(node) {
+                Below::Nodes(nodes) => nodes.for_each(|node| self.node(node)),
+                Below::Edges(edges) => edges.for_each(|edge| self.edge(edge)),
+            },
+        }
+    }
+
+    /// Tells whether a node lies in the box, or comes near it with many edges of which most
+    /// positions see little: then it is left to smaller boxes to look at them.
+    fn is_kept_whole(&self, node: &Node) -> bool {
+        self.frame.covers(&node.bounds)
+            || (node.edges as usize >= FEW_EDGES
+                && self.frame.is_thin(&node.bounds)
+                && self.has_near(node))
+    }
+
+    /// Tells whether an edge below a node comes near the box.
+    fn has_near(&self, node: &Node) -> bool {
+        let is_near = |edge| self.frame.judge_edge(self.tree.edge(edge)) == Lies::Near;
+        node.is_live()
+            && self.frame.judge(&node.bounds) == Lies::Near
+            && match self.tree.below(node) {
+                Below::Nodes(mut nodes) => nodes.any(|at| self.has_near(self.tree.node(at))),
+                Below::Edges(mut edges) => edges.any(is_near),
+            }
+    }
+
+    fn edge(&mut self, at: EdgeAt) {
+        if self.is_settled() {
+            return;
+        }
+        let edge = self.tree.edge(at);
+        match self.frame.judge_edge(edge) {
+            Lies::Apart => {}
+            Lies::West => self.flip_between([edge[0][1], edge[1][1]]),
+            Lies::Near => {
+                self.is_near = true;
+                if self.depth == Depth::Edges {
+                    self.near.edges.push(at);
+                }
+            }
+        }
+    }
+
+    /// Whether no more of the present polygon need be looked at.
+    fn is_settled(&self) -> bool {
+        self.is_near && self.depth == Depth::Relation
+    }
+
+    /// Notes something to the west, by the latitudes at which it begins and ends.
+    fn flip_between(&mut self, ends: [f64; 2]) {
+        ends.into_iter().for_each(|lat| self.flip(lat));
+    }
+
+    /// Notes that positions south of a latitude see one edge more to the west.
+    fn flip(&mut self, lat: f64) {
+        let (south, north) = self.frame.latitudes();
+        if lat > north {
+            self.odd = !self.odd;
+        } else if lat > south {
+            // One part of a ring ends at the latitude at which the next begins.
+            let before = self.flips_before();
+            let flips = &mut self.near.flips;
+            if flips.len() > before && flips.last() == Some(&lat) {
+                flips.pop();
             } else {
-                Next::GoOn
-            }
-        });
-    }
-
-    /// Cancels flips that come in pairs, once all chains are added: most do, since one part of a
-    /// ring ends at the row where the next begins.
-    pub fn settle(&mut self) {
-        cancel_pairs(&mut self.flips);
-    }
-
-    pub fn relation(&self) -> Relation {
-        let uniform = self.near.is_empty() && self.flips.is_empty();
-        match (uniform, self.odd_at_top) {
-            (true, true) => Relation::Inside,
-            (true, false) if self.touched.is_empty() => Relation::Outside,
-            _ => Relation::Crossing,
-        }
-    }
-
-    fn flip_from(&mut self, row: u64) {
-        if row <= self.bounds.min_y as u64 {
-            self.odd_at_top = !self.odd_at_top;
-        } else if row <= self.bounds.max_y as u64 {
-            self.flips.push(row);
-        }
-    }
-
-    fn mask(&self, xs: &[u32], ys: &[u32], all: u64) -> u64 {
-        let mut odd = if self.odd_at_top { all } else { 0 };
-        let mut on = 0;
-        for &row in &self.flips {
-            odd ^= bits(ys, |_, &y| y as u64 >= row);
-        }
-        for (chain, piece) in &self.near {
-            let (east, doubtful) = piece.east_and_doubtful(xs, ys);
-            odd ^= east;
-            for bit in ones(doubtful) {
-                let point = GridPoint {
-                    x: xs[bit],
-                    y: ys[bit],
-                };
-                match chain.side_of(piece, point) {
-                    Side::West => {}
-                    Side::On => on |= 1 << bit,
-                    Side::East => odd ^= 1 << bit,
-                }
+                flips.push(lat);
             }
         }
-        for touched in &self.touched {
-            on |= bits(ys, |bit, &y| touched.contains(GridPoint { x: xs[bit], y }));
+    }
+
+    fn flips_before(&self) -> usize {
+        self.polygons.last().map_or(0, |polygon| polygon.flips)
+    }
+
+    /// Ends a polygon; tells whether nothing more can change the relation.
+    fn end_polygon(&mut self) -> bool {
+        let before = self.flips_before();
+        cancel_pairs_from(&mut self.near.flips, before, f64::total_cmp);
+        let near = LocalPolygon {
+            nodes: self.near.nodes.len(),
+            edges: self.near.edges.len(),
+            flips: self.near.flips.len(),
+            odd: self.odd,
+        };
+        if self.is_near || near.flips > before {
+            self.polygons.push(near);
+        } else {
+            self.inside = self.odd;
         }
-        odd | on
+        (self.odd, self.is_near) = (false, false);
+        self.inside
     }
 }
 
 /// Orders items and leaves, of those that are equal, one where their number is odd, else none.
 pub fn cancel_pairs<T: Ord + Copy>(items: &mut Vec<T>) {
-    items.sort_unstable();
-    let mut kept = 0;
-    for at in 0..items.len() {
-        if kept > 0 && items[kept - 1] == items[at] {
+    cancel_pairs_from(items, 0, T::cmp);
+}
+
+/// The same for the items from `first` on.
+fn cancel_pairs_from<T: Copy>(
+    items: &mut Vec<T>,
+    first: usize,
+    compare: impl Fn(&T, &T) -> Ordering,
+) {
+    // Mostly they consist of some parts that are in order already, which this sort finds.
+    items[first..].sort_by(&compare);
+    let mut kept = first;
+    for at in first..items.len() {
+        if kept > first && compare(&items[kept - 1], &items[at]).is_eq() {
             kept -= 1;
         } else {
             items[kept] = items[at];
@@ -195,20 +421,37 @@ pub fn cancel_pairs<T: Ord + Copy>(items: &mut Vec<T>) {
     items.truncate(kept);
 }
 
-/// The bits of the items for which `holds`.
-fn bits<T>(items: &[T], holds: impl Fn(usize, &T) -> bool) -> u64 {
-    let mut flags = [0; 64];
-    for ((bit, item), flag) in items.iter().enumerate().zip(&mut flags) {
-        *flag = u8::from(holds(bit, item));
-    }
-    packed(&flags)
+/// Divides positions in two by the middle of the wider side of the box around them; none when they
+/// are all the same.
+fn halves<'a>(xs: &'a [u32], ys: &'a [u32]) -> Option<impl Fn(usize) -> bool + use<'a>> {
+    let around = box_around(xs, ys);
+    let (width, height) = (around.max_x - around.min_x, around.max_y - around.min_y);
+    let (along, first) = if width > height {
+        (xs, around.min_x)
+    } else {
+        (ys, around.min_y)
+    };
+    let size = width.max(height);
+    (size > 0).then_some(move |bit: usize| along[bit] - first <= size / 2)
 }
 
-/// The numbers of the bits that are set.
-fn ones(mut mask: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let bit = mask.trailing_zeros() as usize;
-        mask &= mask.wrapping_sub(1);
-        (bit < 64).then_some(bit)
+/// The box around positions, of which there is at least one.
+fn box_around(xs: &[u32], ys: &[u32]) -> GridBox {
+    let points = xs.iter().zip(ys);
+    let start = GridBox {
+        min_x: u32::MAX,
+        min_y: u32::MAX,
+        max_x: 0,
+        max_y: 0,
+    };
+    points.fold(start, |around, (&x, &y)| GridBox {
+        min_x: around.min_x.min(x),
+        min_y: around.min_y.min(y),
+        max_x: around.max_x.max(x),
+        max_y: around.max_y.max(y),
     })
+}
+
+fn picked(values: &[u32], bits: &[usize]) -> Vec<u32> {
+    bits.iter().map(|&bit| values[bit]).collect()
 }

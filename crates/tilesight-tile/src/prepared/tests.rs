@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::predicates::meets_box;
-use crate::test_shapes::{any_offsets, any_region, probes};
+use crate::test_shapes::{any_large_region, any_offsets, any_region, probes};
 
 fn box_around(points: &[GridPoint]) -> GridBox {
     let boxes: Vec<_> = points.iter().map(|&point| GridBox::at(point)).collect();
@@ -17,20 +17,39 @@ fn check(region: &Region, prepared: &PreparedRegion, points: &[GridPoint]) {
         let in_bounds = prepared.bounds().iter().any(|b| b.contains(point));
         assert!(in_bounds || !inside, "{point:?} is out of bounds");
     }
-    check_local(region, prepared, points);
+    let around = check_local(region, prepared, points);
     for pair in points.chunks(2) {
-        check_local(region, prepared, pair);
+        let local = check_local(region, prepared, pair);
+        check_narrowed(&around, &local, pair);
     }
 }
 
+/// Holds what was narrowed in two steps, `around` first, to what was narrowed in one.
+fn check_narrowed(around: &LocalRegion, local: &LocalRegion, points: &[GridPoint]) {
+    let (xs, ys) = columns_and_rows(points);
+    let narrowed = around.narrow(local.bounds());
+    assert_eq!(narrowed.mask(&xs, &ys), local.mask(&xs, &ys), "{local:?}");
+    let certain = |relation| relation != Relation::Crossing;
+    for relation in [narrowed.relation(), around.relate(local.bounds())] {
+        let agree = relation == local.relation();
+        assert!(
+            agree || !(certain(relation) && certain(local.relation())),
+            "{local:?}"
+        );
+    }
+}
+
+fn columns_and_rows(points: &[GridPoint]) -> (Vec<u32>, Vec<u32>) {
+    points.iter().map(|point| (point.x, point.y)).unzip()
+}
+
 /// Holds `relate`, `narrow` and `mask` on the box around the positions to the definition.
-fn check_local(region: &Region, prepared: &PreparedRegion, points: &[GridPoint]) {
+fn check_local(region: &Region, prepared: &PreparedRegion, points: &[GridPoint]) -> LocalRegion {
     let bounds = box_around(points);
     let expected = points.iter().enumerate().fold(0, |mask, (bit, &point)| {
         mask | (u64::from(region.contains(point)) << bit)
     });
-    let xs: Vec<_> = points.iter().map(|point| point.x).collect();
-    let ys: Vec<_> = points.iter().map(|point| point.y).collect();
+    let (xs, ys) = columns_and_rows(points);
     let local = prepared.narrow(&bounds);
     assert_eq!(local.mask(&xs, &ys), expected, "{bounds:?}");
     assert_eq!(local.relation(), prepared.relate(&bounds), "{bounds:?}");
@@ -38,6 +57,17 @@ fn check_local(region: &Region, prepared: &PreparedRegion, points: &[GridPoint])
         Relation::Outside => assert_eq!(expected, 0, "{bounds:?}"),
         Relation::Inside => assert_eq!(expected.count_ones() as usize, points.len(), "{bounds:?}"),
         Relation::Crossing => {}
+    }
+    local
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn large_regions_answer_as_defined(region in any_large_region(), offsets in any_offsets()) {
+        let prepared = PreparedRegion::new(&region);
+        check(&region, &prepared, &probes(&region, &offsets));
     }
 }
 
