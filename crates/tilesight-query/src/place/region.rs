@@ -53,19 +53,22 @@ impl RegionShape {
 
 impl Shape for RegionShape {
     fn classify(&self, nodes: &BoxGroup) -> Verdicts {
-        let near = self
+        let met = self
             .region
             .bounds()
             .iter()
-            .fold(0, |near, b| near | classify_box(b, nodes).meets);
+            .fold(0, |met, b| met | classify_box(b, nodes).meets);
+        // The boxes that fill up a group of nodes are inside out, and meet a region all around.
+        let is_box = |&i: &usize| nodes.min_x[i] <= nodes.max_x[i];
+        let near = bits(u64::from(met)).filter(is_box);
         let mut verdicts = Verdicts::NONE;
-        let boxes = bits(u64::from(near)).map(|i| nodes.get(i));
+        let boxes = near.clone().map(|i| nodes.get(i));
         let Some(around) = boxes.reduce(|a, b| union(&a, &b)) else {
             return verdicts;
         };
         self.with_narrowed(&around, |narrowed| {
             let local = self.narrow(&around, narrowed.last());
-            for i in bits(u64::from(near)) {
+            for i in near {
                 let relation = local.relate(&nodes.get(i));
                 verdicts.meets |= u16::from(relation != Relation::Outside) << i;
                 verdicts.inside |= u16::from(relation == Relation::Inside) << i;

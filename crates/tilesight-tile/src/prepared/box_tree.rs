@@ -21,7 +21,7 @@ impl BoxTree {
     /// Packs a tree over the boxes of items.
     pub fn new(items: Vec<GridBox>) -> Self {
         let mut boxes = items;
-        // Many trees of a region with many rings are empty, and take no memory.
+        // A tree of nothing has no levels.
         let mut level_starts = Vec::new();
         level_starts.extend((!boxes.is_empty()).then_some(0));
         let mut level = 0..boxes.len();

@@ -123,9 +123,9 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Crosses an edge where it is to the west.
-    pub fn cross_edge(&mut self, tree: &EdgeTree, at: EdgeAt) {
-        let exact = self.chord(tree.edge(at));
+    /// Crosses an edge, of which the ends are given too, where it is to the west.
+    pub fn cross_edge(&mut self, tree: &EdgeTree, at: EdgeAt, ends: Edge) {
+        let exact = self.chord(ends);
         let chord = self.single(&exact);
         let height = self.height as f32;
         let is_through = chord.first + chord.slack < 0.0 && chord.last - chord.slack > height;

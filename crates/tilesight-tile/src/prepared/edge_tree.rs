@@ -103,22 +103,9 @@ impl EdgeTree {
         });
     }
 
-    /// What there is below a node.
-    pub fn below(&self, node: &Node) -> Below<impl Iterator<Item = EdgeAt> + use<>> {
-        if node.children > 0 {
-            let first = node.first as u32;
-            return Below::Nodes(first..first + node.children as u32);
-        }
-        let (first, turned) = (node.first as u64, node.turned as u64);
-        let edge = move |at| EdgeAt((first + at) << 1 | turned);
-        let live = node.live;
-        let edges = (0..node.edges as u64).filter(move |at| live >> at & 1 == 1);
-        Below::Edges(edges.map(edge))
-    }
-
     /// Calls `visit` with all edges below a node.
     pub fn each_edge(&self, node: u32, visit: &mut impl FnMut(EdgeAt)) {
-        match self.below(self.node(node)) {
+        match self.node(node).below() {
             Below::Nodes(nodes) => nodes.for_each(|node| self.each_edge(node, visit)),
             Below::Edges(edges) => edges.for_each(visit),
         }
@@ -232,6 +219,19 @@ impl Node {
             children: below.len() as u8,
             turned: false,
         }
+    }
+
+    /// What there is right below the node.
+    pub fn below(&self) -> Below<impl Iterator<Item = EdgeAt> + use<>> {
+        if self.children > 0 {
+            let first = self.first as u32;
+            return Below::Nodes(first..first + self.children as u32);
+        }
+        let (first, turned) = (self.first as u64, self.turned as u64);
+        let edge = move |at| EdgeAt((first + at) << 1 | turned);
+        let live = self.live;
+        let edges = (0..self.edges as u64).filter(move |at| live >> at & 1 == 1);
+        Below::Edges(edges.map(edge))
     }
 
     /// Whether positions can lie on or to the east of any edge below.

@@ -7,7 +7,7 @@ use super::Relation;
 use super::chord::{Block, POSITIONS};
 use super::edge_tree::{Below, EdgeAt, EdgeTree, Node};
 use super::frame::{Frame, Lies};
-use crate::predicates::Ray;
+use crate::predicates::{Edge, Ray};
 use crate::{GridBox, GridPoint};
 
 /// Edges in nodes up to which they are all looked at for a block of positions; with more, the
@@ -46,17 +46,24 @@ struct LocalPolygon {
 struct Near {
     /// Those that lie in the box with all that is below them.
     nodes: Vec<u32>,
-    edges: Vec<EdgeAt>,
+    edges: Vec<NearEdge>,
     /// Positions south of each of these latitudes, which ascend polygon by polygon, see one edge
     /// more to the west.
     flips: Vec<f64>,
+}
+
+/// An edge with its ends at hand.
+#[derive(Debug, Clone, Copy)]
+struct NearEdge {
+    at: EdgeAt,
+    ends: Edge,
 }
 
 /// What of one polygon is near.
 #[derive(Clone, Copy)]
 struct PolygonNear<'a> {
     nodes: &'a [u32],
-    edges: &'a [EdgeAt],
+    edges: &'a [NearEdge],
     flips: &'a [f64],
     odd: bool,
 }
@@ -143,14 +150,11 @@ impl LocalRegion {
                     odd ^= lat > point.lat();
                 }
                 let mut on = false;
-                polygon.each_edge(
-                    &self.tree,
-                    &mut |edge| match self.tree.cast_ray(edge, point) {
-                        Ray::Misses => {}
-                        Ray::Crosses => odd = !odd,
-                        Ray::Starts => on = true,
-                    },
-                );
+                polygon.each_edge(&self.tree, |at, _| match self.tree.cast_ray(at, point) {
+                    Ray::Misses => {}
+                    Ray::Crosses => odd = !odd,
+                    Ray::Starts => on = true,
+                });
                 on || odd
             }),
         }
@@ -188,19 +192,22 @@ impl LocalRegion {
         if edges > FEW_EDGES
             && let Some(is_in_half) = halves(xs, ys)
         {
-            return self.mask_half(xs, ys, |bit| is_in_half(bit))
+            return self.mask_half(xs, ys, &is_in_half)
                 | self.mask_half(xs, ys, |bit| !is_in_half(bit));
         }
         let mut block = Block::new(&self.frame, xs, ys);
         self.polygons().fold(0, |mask, polygon| {
             block.begin(polygon.odd);
-            match polygon.flips {
-                few if few.len() <= FEW_FLIPS => {
-                    few.iter().for_each(|&lat| block.cross_south_of(lat))
+            if polygon.flips.len() > FEW_FLIPS {
+                block.cross_south_of_each(polygon.flips);
+            } else {
+                for &lat in polygon.flips {
+                    block.cross_south_of(lat);
                 }
-                many => block.cross_south_of_each(many),
             }
-            polygon.each_edge(&self.tree, &mut |edge| block.cross_edge(&self.tree, edge));
+            polygon.each_edge(&self.tree, |at, ends| {
+                block.cross_edge(&self.tree, at, ends);
+            });
             mask | block.inside()
         })
     }
@@ -230,11 +237,13 @@ impl LocalRegion {
 }
 
 impl PolygonNear<'_> {
-    fn each_edge(&self, tree: &EdgeTree, visit: &mut impl FnMut(EdgeAt)) {
+    fn each_edge(&self, tree: &EdgeTree, mut visit: impl FnMut(EdgeAt, Edge)) {
         for &node in self.nodes {
-            tree.each_edge(node, visit);
+            tree.each_edge(node, &mut |at| visit(at, tree.edge(at)));
         }
-        self.edges.iter().for_each(|&edge| visit(edge));
+        for &NearEdge { at, ends } in self.edges {
+            visit(at, ends);
+        }
     }
 }
 
@@ -301,9 +310,14 @@ impl<'a> Narrowing<'a> {
                     self.near.nodes.push(at);
                 }
             }
-            Lies::West | Lies::Near => match self.tree.below(node) {
+            Lies::West | Lies::Near => match node.below() {
                 Below::Nodes(nodes) => nodes.for_each(|node| self.node(node)),
-                Below::Edges(edges) => edges.for_each(|edge| self.edge(edge)),
+                Below::Edges(edges) => {
+                    for at in edges {
+                        let ends = self.tree.edge(at);
+                        self.edge(NearEdge { at, ends });
+                    }
+                }
             },
         }
     }
@@ -322,24 +336,23 @@ impl<'a> Narrowing<'a> {
         let is_near = |edge| self.frame.judge_edge(self.tree.edge(edge)) == Lies::Near;
         node.is_live()
             && self.frame.judge(&node.bounds) == Lies::Near
-            && match self.tree.below(node) {
+            && match node.below() {
                 Below::Nodes(mut nodes) => nodes.any(|at| self.has_near(self.tree.node(at))),
                 Below::Edges(mut edges) => edges.any(is_near),
             }
     }
 
-    fn edge(&mut self, at: EdgeAt) {
+    fn edge(&mut self, edge: NearEdge) {
         if self.is_settled() {
             return;
         }
-        let edge = self.tree.edge(at);
-        match self.frame.judge_edge(edge) {
+        match self.frame.judge_edge(edge.ends) {
             Lies::Apart => {}
-            Lies::West => self.flip_between([edge[0][1], edge[1][1]]),
+            Lies::West => self.flip_between(edge.ends.map(|[_, lat]| lat)),
             Lies::Near => {
                 self.is_near = true;
                 if self.depth == Depth::Edges {
-                    self.near.edges.push(at);
+                    self.near.edges.push(edge);
                 }
             }
         }
@@ -352,7 +365,9 @@ impl<'a> Narrowing<'a> {
 
     /// Notes something to the west, by the latitudes at which it begins and ends.
     fn flip_between(&mut self, ends: [f64; 2]) {
-        ends.into_iter().for_each(|lat| self.flip(lat));
+        for lat in ends {
+            self.flip(lat);
+        }
     }
 
     /// Notes that positions south of a latitude see one edge more to the west.
