@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use tilesight_tile::{GridBox, LocalRegion, PreparedRegion, Region, Relation};
 
 use super::bbox::classify as classify_box;
-use crate::index::{BoxGroup, Shape, Verdicts, bits};
+use crate::index::{BoxGroup, Shape, Verdicts, bits, union_box};
 
 /// A region indexed on the grid, and narrowed to where the search is.
 pub(crate) struct RegionShape {
@@ -58,12 +58,14 @@ impl Shape for RegionShape {
             .bounds()
             .iter()
             .fold(0, |met, b| met | classify_box(b, nodes).meets);
-        // The boxes that fill up a group of nodes are inside out, and meet a region all around.
-        let is_box = |&i: &usize| nodes.min_x[i] <= nodes.max_x[i];
+        // The boxes that fill up a group of nodes are inside out, and meet a region all around; so
+        // may be others of a file that was made by hand.
+        let is_box =
+            |&i: &usize| nodes.min_x[i] <= nodes.max_x[i] && nodes.min_y[i] <= nodes.max_y[i];
         let near = bits(u64::from(met)).filter(is_box);
         let mut verdicts = Verdicts::NONE;
         let boxes = near.clone().map(|i| nodes.get(i));
-        let Some(around) = boxes.reduce(|a, b| union(&a, &b)) else {
+        let Some(around) = boxes.reduce(union_box) else {
             return verdicts;
         };
         self.with_narrowed(&around, |narrowed| {
@@ -82,14 +84,5 @@ impl Shape for RegionShape {
         self.with_narrowed(bounds, |narrowed| {
             self.narrow(bounds, narrowed.last()).mask(xs, ys)
         })
-    }
-}
-
-fn union(a: &GridBox, b: &GridBox) -> GridBox {
-    GridBox {
-        min_x: a.min_x.min(b.min_x),
-        min_y: a.min_y.min(b.min_y),
-        max_x: a.max_x.max(b.max_x),
-        max_y: a.max_y.max(b.max_y),
     }
 }

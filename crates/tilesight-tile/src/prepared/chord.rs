@@ -60,17 +60,17 @@ struct Chord<T> {
 }
 
 impl<'a> Block<'a> {
-    /// Up to [`POSITIONS`] positions of a box.
+    /// Up to [`POSITIONS`] positions of a box. Of others the answer is meaningless.
     pub fn new(frame: &Frame, xs: &'a [u32], ys: &'a [u32]) -> Self {
         let bounds = frame.bounds;
         // Places without a position are to the west of everything.
         let mut columns = [f32::NEG_INFINITY; POSITIONS];
         let mut rows = [f32::NEG_INFINITY; POSITIONS];
         for (column, &x) in columns.iter_mut().zip(xs) {
-            *column = (x - bounds.min_x) as f32;
+            *column = x.wrapping_sub(bounds.min_x) as f32;
         }
         for (row, &y) in rows.iter_mut().zip(ys) {
-            *row = (y - bounds.min_y) as f32;
+            *row = y.wrapping_sub(bounds.min_y) as f32;
         }
         Self {
             bounds,
@@ -226,8 +226,8 @@ impl<'a> Block<'a> {
             if !single.is_doubtful(self.columns[bit], self.rows[bit]) {
                 continue;
             }
-            let column = (x - self.bounds.min_x) as f64;
-            let row = (y - self.bounds.min_y) as f64;
+            let column = x.wrapping_sub(self.bounds.min_x) as f64;
+            let row = y.wrapping_sub(self.bounds.min_y) as f64;
             let ray = chord.decide(column, row);
             match ray.unwrap_or_else(|| tree.cast_ray(at, GridPoint { x, y })) {
                 Ray::Misses => {}
