@@ -3,17 +3,19 @@
 mod box_tree;
 mod chord;
 mod edge_tree;
+mod extent;
 mod frame;
 mod local;
+mod narrowing;
+mod near;
 mod segments;
 
 use std::sync::{Arc, OnceLock};
 
-use box_tree::union;
 use edge_tree::EdgeTree;
-use local::Depth;
 pub use local::LocalRegion;
-pub(crate) use local::cancel_pairs;
+use narrowing::Depth;
+pub(crate) use narrowing::cancel_pairs;
 use segments::EdgeBands;
 
 use crate::region::Region;
@@ -76,10 +78,10 @@ pub struct PreparedRegion {
 impl PreparedRegion {
     /// Indexes a region.
     pub fn new(region: &Region) -> Self {
-        let (tree, boxes) = EdgeTree::new(region);
+        let (tree, extent) = EdgeTree::new(region);
         Self {
             tree: Arc::new(tree),
-            bounds: bounds_of(boxes),
+            bounds: extent.boxes(),
             region: region.clone(),
             bands: OnceLock::new(),
         }
@@ -132,29 +134,6 @@ impl PreparedRegion {
     pub fn narrow(&self, bounds: &GridBox) -> LocalRegion {
         LocalRegion::new(&self.tree, bounds, Depth::Edges)
     }
-}
-
-/// The one box, or the two, that leave out the widest range of columns.
-fn bounds_of(mut boxes: Vec<GridBox>) -> Vec<GridBox> {
-    boxes.sort_unstable_by_key(|bounds| bounds.min_x);
-    let [first, ..] = boxes[..] else {
-        return Vec::new();
-    };
-    let mut reach = first.max_x;
-    let (mut widest, mut split) = (0, 0);
-    for (at, next) in boxes.iter().enumerate() {
-        let gap = next.min_x.saturating_sub(reach);
-        if gap > widest {
-            (widest, split) = (gap, at);
-        }
-        reach = reach.max(next.max_x);
-    }
-    let around_the_antimeridian = first.min_x as u64 + (u32::MAX - reach) as u64;
-    if (widest as u64) <= around_the_antimeridian {
-        return vec![union(&boxes)];
-    }
-    let (west, east) = boxes.split_at(split);
-    vec![union(west), union(east)]
 }
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use crate::index::{BoxGroup, Shape, Verdicts, bits, union_box};
 /// A region indexed on the grid, and narrowed to where the search is.
 pub(crate) struct RegionShape {
     region: PreparedRegion,
-    /// The region narrowed to boxes within each other, the smallest last. A search goes down a
-    /// tree depth first, so that it mostly asks about a box in the last.
+    /// The region narrowed to boxes within each other, each followed by those of its nodes that the
+    /// boundary crosses, backwards. A search goes down a tree depth first, so that it mostly asks
+    /// about the last.
     narrowed: RefCell<Vec<LocalRegion>>,
 }
 
@@ -69,20 +70,28 @@ impl Shape for RegionShape {
             return verdicts;
         };
         self.with_narrowed(&around, |narrowed| {
-            let local = self.narrow(&around, narrowed.last());
+            if narrowed.is_empty() {
+                narrowed.push(self.region.narrow(&around));
+            }
+            let parent = narrowed.len() - 1;
             for i in near {
-                let relation = local.relate(&nodes.get(i));
+                let node = narrowed[parent].narrow(&nodes.get(i));
+                let relation = node.relation();
                 verdicts.meets |= u16::from(relation != Relation::Outside) << i;
                 verdicts.inside |= u16::from(relation == Relation::Inside) << i;
+                if relation == Relation::Crossing {
+                    narrowed.push(node);
+                }
             }
-            narrowed.push(local);
+            narrowed[parent + 1..].reverse();
         });
         verdicts
     }
 
     fn mask(&self, bounds: &GridBox, xs: &[u32], ys: &[u32]) -> u64 {
-        self.with_narrowed(bounds, |narrowed| {
-            self.narrow(bounds, narrowed.last()).mask(xs, ys)
+        self.with_narrowed(bounds, |narrowed| match narrowed.last() {
+            Some(last) if last.bounds() == bounds => last.mask(xs, ys),
+            last => self.narrow(bounds, last).mask(xs, ys),
         })
     }
 }

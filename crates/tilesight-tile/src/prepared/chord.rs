@@ -123,6 +123,21 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// Crosses edges along meridians past all rows, which ascend.
+    pub fn cross_meridians(&mut self, meridians: &[f64]) {
+        if meridians.is_empty() {
+            return;
+        }
+        for (bit, &x) in self.xs.iter().enumerate() {
+            let lon = lon_of_x(x);
+            let to_the_west = meridians.partition_point(|&other| other < lon);
+            self.odd[bit] ^= word(to_the_west % 2 == 1);
+            if meridians.get(to_the_west) == Some(&lon) {
+                self.put_on_an_edge(bit);
+            }
+        }
+    }
+
     /// Crosses an edge, of which the ends are given too, where it is to the west.
     pub fn cross_edge(&mut self, tree: &EdgeTree, at: EdgeAt, ends: Edge) {
         let exact = self.chord(ends);
@@ -232,12 +247,14 @@ impl<'a> Block<'a> {
             match ray.unwrap_or_else(|| tree.cast_ray(at, GridPoint { x, y })) {
                 Ray::Misses => {}
                 Ray::Crosses => self.odd[bit] = !self.odd[bit],
-                Ray::Starts => {
-                    self.on |= 1 << bit;
-                    self.columns[bit] = f32::NEG_INFINITY;
-                }
+                Ray::Starts => self.put_on_an_edge(bit),
             }
         }
+    }
+
+    fn put_on_an_edge(&mut self, bit: usize) {
+        self.on |= 1 << bit;
+        self.columns[bit] = f32::NEG_INFINITY;
     }
 }
 

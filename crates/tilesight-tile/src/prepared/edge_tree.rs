@@ -4,19 +4,16 @@ use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
-use super::box_tree::{BoxTree, union};
+use super::box_tree::BoxTree;
+use super::extent::{Extent, grid_box};
 use super::frame::{Degrees, at};
-use crate::bbox::{columns_within, is_lat_of_row, rows_within};
+use crate::bbox::is_lat_of_row;
 use crate::predicates::{Edge, Position, Ray, cast_ray};
 use crate::region::{Polygon, Ring};
 use crate::{GridBox, GridPoint, Region};
 
 /// Edges of a run, and nodes below a node.
 const FANOUT: usize = 16;
-
-/// Longitudes are looked for this much further out, in degrees, than rounding can move them when
-/// whole turns are added.
-const LON_MARGIN: f64 = 1e-9;
 
 /// The edges of a region: what questions about positions are answered from.
 ///
@@ -64,8 +61,8 @@ pub enum Below<E> {
 }
 
 impl EdgeTree {
-    /// The tree, and the boxes around what of the region is in one place on the grid.
-    pub fn new(region: &Region) -> (Self, Vec<GridBox>) {
+    /// The tree, and where on the grid the region lies.
+    pub fn new(region: &Region) -> (Self, Extent) {
         let mut tree = Self {
             vertices: Vec::new(),
             nodes: Vec::new(),
@@ -74,16 +71,16 @@ impl EdgeTree {
         };
         let polygons = without_repeated(region.polygons());
         tree.reserve(&polygons);
-        let mut boxes = Boxes::default();
+        let mut extent = Extent::default();
         let mut placed: Vec<_> = polygons
             .iter()
-            .filter_map(|polygon| tree.add(polygon, &mut boxes))
+            .filter_map(|polygon| tree.add(polygon, &mut extent))
             .collect();
         placed.sort_by_cached_key(|(bounds, _)| z_order(bounds));
         let (bounds, nodes) = placed.into_iter().unzip();
         tree.tree = BoxTree::new(bounds);
         tree.polygons = nodes;
-        (tree, boxes.0)
+        (tree, extent)
     }
 
     pub fn node(&self, at: u32) -> &Node {
@@ -140,21 +137,19 @@ impl EdgeTree {
     }
 
     /// Adds a polygon; none when no grid position can be in it.
-    fn add(&mut self, polygon: &Polygon, boxes: &mut Boxes) -> Option<(GridBox, Range<u32>)> {
+    fn add(&mut self, polygon: &Polygon, extent: &mut Extent) -> Option<(GridBox, Range<u32>)> {
         let before = (self.vertices.len(), self.nodes.len());
-        let mut bounds: Option<GridBox> = None;
+        let mut bounds = Degrees::NONE;
         for ring in polygon.rings() {
             let vertices = self.vertices.len();
             self.vertices.extend_from_slice(ring.vertices());
             for turn in ring.turns() {
-                let ring_bounds = self.add_runs(vertices, turn > 0.0);
-                if let Some(found) = grid_box(&ring_bounds) {
-                    boxes.add(found);
-                    bounds = Some(bounds.map_or(found, |b| union(&[b, found])));
-                }
+                let part = self.add_runs(vertices, turn > 0.0);
+                extent.add(part);
+                bounds = bounds.union(part);
             }
         }
-        let Some(bounds) = bounds else {
+        let Some(bounds) = grid_box(&bounds) else {
             self.vertices.truncate(before.0);
             self.nodes.truncate(before.1);
             return None;
@@ -246,9 +241,14 @@ impl Node {
 }
 
 impl EdgeAt {
+    /// Whether the edge is met one turn of the globe to the west of where its vertices are.
+    pub fn is_turned(self) -> bool {
+        self.0 & 1 == 1
+    }
+
     /// What to add to a position's longitude to meet the edge.
     fn turn(self) -> f64 {
-        if self.0 & 1 == 1 { 360.0 } else { 0.0 }
+        if self.is_turned() { 360.0 } else { 0.0 }
     }
 }
 
@@ -339,35 +339,6 @@ impl Hash for Drawn<'_> {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.bits().for_each(|bits| bits.hash(hasher));
     }
-}
-
-/// Boxes of which none shares a column with the one before.
-#[derive(Default)]
-struct Boxes(Vec<GridBox>);
-
-impl Boxes {
-    fn add(&mut self, next: GridBox) {
-        match self.0.last_mut() {
-            Some(last) if last.min_x <= next.max_x && next.min_x <= last.max_x => {
-                *last = union(&[*last, next]);
-            }
-            _ => self.0.push(next),
-        }
-    }
-}
-
-/// The grid positions within a rectangle, if there are any, and perhaps a few more.
-fn grid_box(within: &Degrees) -> Option<GridBox> {
-    let west = (within.west - LON_MARGIN).max(-180.0);
-    let east = (within.east + LON_MARGIN).min(180.0);
-    let (min_x, max_x) = columns_within(west, east)?;
-    let (min_y, max_y) = rows_within(within.south, within.north)?;
-    Some(GridBox {
-        min_x,
-        min_y,
-        max_x,
-        max_y,
-    })
 }
 
 /// Orders boxes by their centres, so that neighbours come close.

@@ -120,15 +120,10 @@ impl Frame {
     /// Tells whether of a rectangle so little lies in the box that most positions may have nothing
     /// to do with it.
     pub fn is_thin(&self, other: &Degrees) -> bool {
-        let Degrees {
-            west,
-            south,
-            east,
-            north,
-        } = self.degrees;
-        let width = other.east.min(east) - other.west.max(west);
-        let height = other.north.min(north) - other.south.max(south);
-        width <= THIN * (east - west) || height <= THIN * (north - south)
+        let own = &self.degrees;
+        let width = other.east.min(own.east) - other.west.max(own.west);
+        let height = other.north.min(own.north) - other.south.max(own.south);
+        width <= THIN * (own.east - own.west) || height <= THIN * (own.north - own.south)
     }
 
     /// The southernmost and the northernmost latitude.
@@ -136,31 +131,35 @@ impl Frame {
         (self.degrees.south, self.degrees.north)
     }
 
+    /// The westernmost and the easternmost longitude, and a little more.
+    pub fn longitudes(&self) -> (f64, f64) {
+        (self.degrees.west, self.degrees.east)
+    }
+
+    /// The longitude of an edge that runs along a meridian, past all rows of the box.
+    pub fn meridian(&self, [a, b]: Edge) -> Option<f64> {
+        let is_past = || {
+            let around = at(a).union(at(b));
+            around.south < self.degrees.south && self.degrees.north < around.north
+        };
+        (a[0] == b[0] && is_past()).then_some(a[0])
+    }
+
     /// Tells whether a rectangle lies within the box's own.
     pub fn covers(&self, other: &Degrees) -> bool {
-        let Degrees {
-            west,
-            south,
-            east,
-            north,
-        } = self.degrees;
-        (west <= other.west)
-            & (other.east <= east)
-            & (south <= other.south)
-            & (other.north <= north)
+        let own = &self.degrees;
+        (own.west <= other.west)
+            & (other.east <= own.east)
+            & (own.south <= other.south)
+            & (other.north <= own.north)
     }
 
     /// Tells where all that lies in a rectangle lies.
     pub fn judge(&self, other: &Degrees) -> Lies {
-        let Degrees {
-            west,
-            south,
-            east,
-            north,
-        } = self.degrees;
-        if (other.south > north) | (other.north < south) | (other.west > east) {
+        let own = &self.degrees;
+        if (other.south > own.north) | (other.north < own.south) | (other.west > own.east) {
             Lies::Apart
-        } else if other.east < west {
+        } else if other.east < own.west {
             Lies::West
         } else {
             Lies::Near
@@ -171,19 +170,17 @@ impl Frame {
     pub fn judge_edge(&self, [a, b]: Edge) -> Lies {
         let around = Degrees::NONE.union(at(a)).union(at(b));
         match self.judge(&around) {
-            Lies::Near => self.judge_line(if a[1] < b[1] { [a, b] } else { [b, a] }),
+            // Along a meridian the rectangle is all there is.
+            Lies::Near if a[0] != b[0] => {
+                self.judge_line(if a[1] < b[1] { [a, b] } else { [b, a] })
+            }
             lies => lies,
         }
     }
 
     /// Tells on which side of the line through an edge the box lies, if wholly on one.
     fn judge_line(&self, [low, high]: Edge) -> Lies {
-        let Degrees {
-            west,
-            south,
-            east,
-            north,
-        } = self.degrees;
+        let own = &self.degrees;
         let (run, rise) = (high[0] - low[0], high[1] - low[1]);
         // Positive to the west of the line, negative to the east.
         let turn = |lon: f64, lat: f64| {
@@ -191,15 +188,15 @@ impl Frame {
             (along - across, ROUNDING * (along.abs() + across.abs()))
         };
         let (lat_west, lat_east) = if run > 0.0 {
-            (north, south)
+            (own.north, own.south)
         } else {
-            (south, north)
+            (own.south, own.north)
         };
-        let (most, error) = turn(west, lat_west);
+        let (most, error) = turn(own.west, lat_west);
         if most < -error {
             return Lies::West;
         }
-        let (least, error) = turn(east, lat_east);
+        let (least, error) = turn(own.east, lat_east);
         if least > error {
             return Lies::Apart;
         }
@@ -381,6 +378,6 @@ mod tests {
     }
 
     fn box_of([a, b]: [GridPoint; 2]) -> GridBox {
-        super::super::union(&[GridBox::at(a), GridBox::at(b)])
+        crate::prepared::box_tree::union(&[GridBox::at(a), GridBox::at(b)])
     }
 }
