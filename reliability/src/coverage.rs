@@ -52,6 +52,17 @@ const PACKAGES: [&str; 9] = [
     "tilesight-tile",
 ];
 
+/// Tests that kill programs, or leave them no room on the disk, at hundreds of moments: what such a
+/// program has counted is half a file of megabytes, in which the tool finds no sense. The lines are
+/// run by other tests.
+const SKIPPED: [&str; 5] = [
+    "a_full_disk",
+    "a_new_store_survives",
+    "killed_at_any",
+    "refused_at_any",
+    "the_token_is_nowhere",
+];
+
 /// The report: of each file, its lines and how often each was run.
 #[derive(Debug, Deserialize)]
 struct Report {
@@ -104,6 +115,8 @@ pub fn measure(root: &Path) -> Result<Reached> {
     // Seconds that a test may be silent.
     command.args(["--timeout", "3600"]);
     command.args(PACKAGES.iter().flat_map(|package| ["-p", package]));
+    command.arg("--");
+    command.args(SKIPPED.iter().flat_map(|test| ["--skip", test]));
     let status = run(command.current_dir(root), |_| ())?;
     if !status.success() {
         return Ok(Reached::Nothing(format!(

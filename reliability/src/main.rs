@@ -12,6 +12,7 @@
 
 mod coverage;
 mod measure;
+mod miri;
 mod mutation;
 mod reasons;
 mod rows;

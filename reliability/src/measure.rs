@@ -8,7 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use anyhow::{Context, Result};
 
 use crate::rows::{Measure, Row};
-use crate::{SOAK_VARIABLE, coverage, mutation};
+use crate::{SOAK_VARIABLE, coverage, miri, mutation};
 
 /// What became of a row.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,7 +58,10 @@ impl fmt::Display for Reached {
 pub fn measure(row: &Row, root: &Path) -> Result<Reached> {
     match row.measure {
         Measure::Tests(arguments) => run_tests(row.name, arguments, root),
-        Measure::Code => Ok(coverage::measure(root)?.and(mutation::measure(root)?)),
+        Measure::Code => {
+            let lines = coverage::measure(root)?.and(miri::measure(root)?);
+            Ok(lines.and(mutation::measure(root)?))
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Row {
 pub enum Measure {
     /// By the whole edition of tests: what follows `cargo test`.
     Tests(&'static [&'static str]),
-    /// By the lines that the tests run through, and the changes that they notice.
+    /// By the lines that the tests run through, the changes that they notice, and Miri.
     Code,
 }
 
@@ -82,7 +82,7 @@ pub const ROWS: [Row; 12] = [
     },
     Row {
         name: "code",
-        promised: "95 % of all lines are run by tests; of the decoder, the dataset file and the store 100 %, or a reason is given, and 90 % of the changes made to these are noticed",
+        promised: "95 % of all lines are run by tests; of the decoder, the dataset file and the store 100 %, or a reason is given, and 90 % of the changes made to these are noticed; all unsafe code is in one module, in which Miri, where there is one, finds nothing",
         measure: Measure::Code,
     },
 ];
