@@ -72,13 +72,7 @@ impl Plan {
         };
         check_columns(&typed.output.columns, answer, Rows::Images, &query.place)?;
         let question = Question::Images(query);
-        Ok(Self {
-            source: typed.source,
-            question,
-            answer,
-            target: target(&typed.output),
-            columns: typed.output.columns,
-        })
+        Ok(Self::new(typed.source, question, answer, typed.output))
     }
 
     pub(crate) fn sequences(typed: args::Sequences, on_terminal: bool) -> Result<Self, Failure> {
@@ -94,13 +88,7 @@ impl Plan {
         };
         check_columns(&typed.output.columns, answer, Rows::Sequences, &query.place)?;
         let question = Question::Sequences(query);
-        Ok(Self {
-            source: typed.source,
-            question,
-            answer,
-            target: target(&typed.output),
-            columns: typed.output.columns,
-        })
+        Ok(Self::new(typed.source, question, answer, typed.output))
     }
 
     pub(crate) fn features(typed: args::Features, on_terminal: bool) -> Result<Self, Failure> {
@@ -120,13 +108,17 @@ impl Plan {
         };
         check_columns(&typed.output.columns, answer, Rows::Features, &query.place)?;
         let question = Question::Features(query);
-        Ok(Self {
-            source: typed.source,
+        Ok(Self::new(typed.source, question, answer, typed.output))
+    }
+
+    fn new(source: Source, question: Question, answer: Answer, output: args::Output) -> Self {
+        Self {
+            source,
             question,
             answer,
-            target: target(&typed.output),
-            columns: typed.output.columns,
-        })
+            target: target(&output),
+            columns: output.columns,
+        }
     }
 }
 

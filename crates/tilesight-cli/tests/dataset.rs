@@ -5,31 +5,21 @@
     reason = "a test ends where the unexpected begins"
 )]
 
+mod line;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
 use tilesight::{Dataset, ImageQuery};
 
+use line::{fixtures, program, run};
+
 /// How many generations are published under readers.
 const GENERATIONS: usize = 12;
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
-}
-
-fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tilesight"));
-    command.current_dir(fixtures()).env_remove("NO_COLOR");
-    command
-}
-
-fn run(line: &str) -> Output {
-    program().args(line.split_whitespace()).output().unwrap()
-}
 
 /// Standard output of a run that ends well.
 #[track_caller]

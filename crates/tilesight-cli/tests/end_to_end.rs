@@ -6,32 +6,21 @@
     reason = "a test ends where the unexpected begins"
 )]
 
+mod line;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use line::{fixtures, program, run};
+
 /// The door of `fixtures/README.md`, and a box around the middle of town.
 const DOOR: &str = "24.95238,60.17075";
 const MIDDLE: &str = "24.935,60.163,24.965,60.174";
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
-}
-
-fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tilesight"));
-    command.current_dir(fixtures()).env_remove("NO_COLOR");
-    command
-}
-
-fn run(line: &str) -> Output {
-    program().args(line.split_whitespace()).output().unwrap()
-}
 
 /// Standard output of a run that ends well and says nothing else.
 #[track_caller]

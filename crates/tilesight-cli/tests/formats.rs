@@ -8,9 +8,11 @@
     reason = "a test ends where the unexpected begins"
 )]
 
+mod line;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -121,10 +123,7 @@ fn here(path: &str) -> PathBuf {
 }
 
 fn run(line: &str) -> Output {
-    let line = line.replace("DOOR", DOOR);
-    let mut program = Command::new(env!("CARGO_BIN_EXE_tilesight"));
-    program.current_dir(here("../../fixtures"));
-    program.args(line.split_whitespace()).output().unwrap()
+    line::run(&line.replace("DOOR", DOOR))
 }
 
 #[track_caller]
