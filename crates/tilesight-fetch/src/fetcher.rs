@@ -286,8 +286,8 @@ impl Fetcher {
     /// once this has returned.
     ///
     /// Tiles come in any order; one that the store has already, that did not change or that could
-    /// not be fetched does not. The sender is gone when no more come. A receiver that is gone
-    /// changes nothing.
+    /// not be fetched does not. The sender is gone once this has returned; a receiver that is gone
+    /// before changes nothing.
     ///
     /// # Errors
     ///
