@@ -48,6 +48,9 @@ pub(crate) enum Content {
     Empty,
 }
 
+/// Is shown what is on a tile, inflated, or that nothing is.
+pub(crate) type Show<'a> = &'a dyn Fn(Option<&[u8]>);
+
 /// Examines bodies on any number of threads.
 #[derive(Debug, Default)]
 pub(crate) struct Examiners(Mutex<Vec<Examiner>>);
@@ -57,14 +60,14 @@ impl Examiners {
     ///
     /// A body that is one gzip member with a [plain](PLAIN_HEADER) header is stored as it came, but
     /// for the time of its making; any other is compressed anew. So equal tiles give equal bytes as
-    /// long as the service compresses them in one way.
+    /// long as the service compresses them in one way. What is on a tile is shown before that.
     ///
     /// # Errors
     ///
     /// What is wrong with it, when it is no tile.
-    pub(crate) fn examine(&self, body: Vec<u8>) -> Result<Content, String> {
+    pub(crate) fn examine(&self, body: Vec<u8>, show: Show<'_>) -> Result<Content, String> {
         let mut examiner = self.idle().pop().unwrap_or_default();
-        let content = examiner.examine(body);
+        let content = examiner.examine(body, show);
         examiner.tile.clear();
         examiner.tile.shrink_to(KEPT_BYTES);
         self.idle().push(examiner);
@@ -95,32 +98,35 @@ impl Default for Examiner {
 }
 
 impl Examiner {
-    fn examine(&mut self, body: Vec<u8>) -> Result<Content, String> {
+    fn examine(&mut self, body: Vec<u8>, show: Show<'_>) -> Result<Content, String> {
         let deflater = &mut self.deflater;
         if !body.starts_with(&PLAIN_HEADER[..MAGIC_BYTES]) {
-            return content_of(&body, || deflate(&body, deflater));
+            return content_of(&body, show, || deflate(&body, deflater));
         }
         if inflate_plain(&body, &mut self.inflater, &mut self.tile) {
-            return content_of(&self.tile, || Ok(with_plain_header(body)));
+            return content_of(&self.tile, show, || Ok(with_plain_header(body)));
         }
         // What the fast way took is given back before the slow one takes as much.
         self.tile = Vec::new();
         let tile = inflate(&body)?;
-        content_of(&tile, || deflate(&tile, deflater))
+        content_of(&tile, show, || deflate(&tile, deflater))
     }
 }
 
 /// What a tile is; `stored` makes the form in which it is stored.
 fn content_of(
     tile: &[u8],
+    show: Show<'_>,
     stored: impl FnOnce() -> Result<Vec<u8>, String>,
 ) -> Result<Content, String> {
     let mut decoder = Decoder::with_inflate_limit(0);
     let layers = decoder.tile(tile).map_err(|error| error.to_string())?;
     let is_filler = |layer: &tilesight_mvt::RawLayer<'_>| layer.name() == FILLER_LAYER;
     if layers.layers().iter().all(is_filler) {
+        show(None);
         return Ok(Content::Empty);
     }
+    show(Some(tile));
     stored().map(Content::Tile)
 }
 
@@ -206,6 +212,7 @@ fn deflate(tile: &[u8], deflater: &mut Compress) -> Result<Vec<u8>, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::io::Write;
 
     use flate2::GzBuilder;
@@ -229,7 +236,7 @@ mod tests {
     }
 
     fn examine(body: Vec<u8>) -> Result<Content, String> {
-        Examiners::default().examine(body)
+        Examiners::default().examine(body, &|_| ())
     }
 
     #[track_caller]
@@ -277,7 +284,8 @@ mod tests {
             tile("sequence"),
         ];
         for body in bodies.iter().chain(bodies.iter().rev()) {
-            assert_eq!(examiners.examine(body.clone()), examine(body.clone()));
+            let content = examiners.examine(body.clone(), &|_| ());
+            assert_eq!(content, examine(body.clone()));
         }
     }
 
@@ -286,6 +294,28 @@ mod tests {
         assert_eq!(examine(Vec::new()), Ok(Content::Empty));
         assert_eq!(examine(gzip(&[], GzBuilder::new(), 6)), Ok(Content::Empty));
         assert_eq!(examine(tile("water")), Ok(Content::Empty));
+    }
+
+    #[test]
+    fn what_is_shown_is_what_is_stored() {
+        let shown_of = |body: &[u8]| {
+            let shown = RefCell::new(Vec::new());
+            let show = |tile: Option<&[u8]>| shown.borrow_mut().push(tile.map(<[u8]>::to_vec));
+            let content = Examiners::default().examine(body.to_vec(), &show);
+            (content, shown.into_inner())
+        };
+        let plain = tile("image");
+        let named = GzBuilder::new().filename("tile");
+        for body in [
+            plain.clone(),
+            gzip(&plain, GzBuilder::new(), 6),
+            gzip(&plain, named, 6),
+        ] {
+            assert_eq!(shown_of(&body).1, [Some(plain.clone())]);
+        }
+        assert_eq!(shown_of(&tile("water")), (Ok(Content::Empty), vec![None]));
+        let (content, shown) = shown_of(&plain[..5]);
+        assert!(content.is_err() && shown.is_empty());
     }
 
     #[test]

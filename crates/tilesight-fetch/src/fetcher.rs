@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tilesight_store::{About, Known, KnownTiles, StoreWriter, TileState};
 use tilesight_tile::TileId;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::client::{Client, Origin, Timeouts};
@@ -137,6 +139,17 @@ pub enum Event {
     },
 }
 
+/// A tile that came and is whole, on its way into the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// Which.
+    pub tile: TileKey,
+    /// When it came, as the store will have it: milliseconds since 1970, UTC.
+    pub fetched_at_ms: i64,
+    /// Its bytes, inflated; none where nothing is on it.
+    pub bytes: Option<Vec<u8>>,
+}
+
 /// What fetching came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FetchReport {
@@ -265,11 +278,47 @@ impl Fetcher {
         tiles: &[TileKey],
         mut on_event: impl FnMut(Event) + Send,
     ) -> Result<FetchReport, FetchError> {
+        self.fetch_to(store, tiles, &mut on_event, None)
+    }
+
+    /// Fetches as [`fetch`](Self::fetch) does, and hands on each tile that comes while it is being
+    /// stored: before it is compressed and safe, so that what is made of it meanwhile counts only
+    /// once this has returned.
+    ///
+    /// Tiles come in any order; one that the store has already, that did not change or that could
+    /// not be fetched does not. The sender is gone once this has returned; a receiver that is gone
+    /// before changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Self::fetch).
+    ///
+    /// # Cost
+    ///
+    /// That of [`fetch`](Self::fetch), a copy of each tile, and what the receiver keeps of them.
+    pub fn fetch_and_hand_on(
+        &self,
+        store: &Path,
+        tiles: &[TileKey],
+        arrivals: Sender<Arrival>,
+    ) -> Result<FetchReport, FetchError> {
+        let fetched = self.fetch_to(store, tiles, &mut |_| (), Some(&arrivals));
+        drop(arrivals);
+        fetched
+    }
+
+    fn fetch_to(
+        &self,
+        store: &Path,
+        tiles: &[TileKey],
+        on_event: &mut (dyn FnMut(Event) + Send),
+        arrivals: Option<&Sender<Arrival>>,
+    ) -> Result<FetchReport, FetchError> {
         let Some(first) = tiles.first() else {
             return Ok(FetchReport::default());
         };
         let writer = Arc::new(Mutex::new(open(store, first.tileset)?));
-        let fetched = self.fetch_into(&writer, tiles, &mut on_event);
+        let fetched = self.fetch_into(&writer, tiles, on_event, arrivals);
         let closed = Arc::into_inner(writer).map_or(Ok(()), |writer| {
             let writer = writer.into_inner();
             writer.unwrap_or_else(PoisonError::into_inner).close()
@@ -284,6 +333,7 @@ impl Fetcher {
         writer: &Arc<Mutex<StoreWriter>>,
         tiles: &[TileKey],
         on_event: &mut (dyn FnMut(Event) + Send),
+        arrivals: Option<&Sender<Arrival>>,
     ) -> Result<FetchReport, FetchError> {
         let todo = Todo::new(tiles, &self.options, &|tileset, tiles| {
             lock(writer).known(tileset.name(), tiles)
@@ -298,11 +348,12 @@ impl Fetcher {
         } = todo;
         let (mut first, mut left_out) = (FetchReport::default(), 0);
         if self.options.sparse {
-            first = self.run(writer, first_pass, on_event)?;
+            first = self.run(writer, first_pass, on_event, None)?;
             left_out = leave_out(&mut jobs, &lock(writer))?;
             on_event(Event::LeftOut { tiles: left_out });
         }
-        let report = self.run(writer, jobs, on_event)?.after(&first, left_out);
+        let report = self.run(writer, jobs, on_event, arrivals)?;
+        let report = report.after(&first, left_out);
         Ok(FetchReport { held, ..report })
     }
 
@@ -311,14 +362,19 @@ impl Fetcher {
         writer: &Arc<Mutex<StoreWriter>>,
         jobs: Vec<Job>,
         on_event: &mut (dyn FnMut(Event) + Send),
+        arrivals: Option<&Sender<Arrival>>,
     ) -> Result<FetchReport, FetchError> {
         let context = Context {
             client: &self.client,
             options: &self.options,
             writer: writer.clone(),
+            arrivals,
             stop: self.stop.subscribe(),
         };
-        // On a thread of its own it works within other runtimes too.
+        if Handle::try_current().is_err() {
+            return run(&context, jobs, on_event);
+        }
+        // Within another runtime it works on a thread of its own.
         std::thread::scope(|scope| {
             let running = scope.spawn(|| run(&context, jobs, on_event));
             running

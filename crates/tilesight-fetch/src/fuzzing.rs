@@ -21,7 +21,7 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 ///
 /// What is wrong with it.
 pub fn content(body: Vec<u8>) -> Result<Option<Vec<u8>>, String> {
-    Ok(match Examiners::default().examine(body)? {
+    Ok(match Examiners::default().examine(body, &|_| ())? {
         Content::Tile(stored) => Some(stored),
         Content::Empty => None,
     })

@@ -36,7 +36,7 @@ pub mod graph;
 pub use client::{Auth, Client, Origin, OriginError, Reply, Request, RequestError, Timeouts};
 pub use download::{DownloadError, DownloadOptions, DownloadSummary, Outcome, Wanted, download};
 pub use error::FetchError;
-pub use fetcher::{Event, FetchOptions, FetchPlan, FetchReport, Fetcher, Stopper, plan};
+pub use fetcher::{Arrival, Event, FetchOptions, FetchPlan, FetchReport, Fetcher, Stopper, plan};
 pub use politeness::{Admission, GaveUp, Manners, Politeness, Setback};
 pub use tileset::{TileKey, Tileset};
 pub use token::{Token, TokenError};

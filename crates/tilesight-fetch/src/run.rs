@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::hint::black_box;
 use std::num::NonZero;
 use std::pin::pin;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,7 +18,7 @@ use crate::answer::{self, Answer, TileError};
 use crate::client::{Auth, Client, Reply, Request, RequestError};
 use crate::content::{Content, Examiners};
 use crate::error::FetchError;
-use crate::fetcher::{Event, FetchOptions, FetchReport, Job, now_ms};
+use crate::fetcher::{Arrival, Event, FetchOptions, FetchReport, Job, now_ms};
 use crate::politeness::{GaveUp, Politeness, Setback};
 use crate::tileset::TileKey;
 
@@ -50,6 +51,7 @@ pub(crate) struct Context<'a> {
     pub(crate) client: &'a Client,
     pub(crate) options: &'a FetchOptions,
     pub(crate) writer: Arc<Mutex<StoreWriter>>,
+    pub(crate) arrivals: Option<&'a Sender<Arrival>>,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
@@ -84,6 +86,8 @@ pub(crate) fn run(
         };
         let ended = runtime.block_on(run.until_stopped());
         let report = run.into_report();
+        // Connections end while the last tiles are stored, and before the store is closed.
+        drop(runtime);
         let saved = saving
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -91,8 +95,6 @@ pub(crate) fn run(
         let ended = saved.map_err(FetchError::from).and(ended);
         (report, ended)
     });
-    // Connections end with the runtime, before the store is closed.
-    drop(runtime);
     let returned = allowance.give_back().map_err(FetchError::from);
     ended.and(returned).map(|()| report)
 }
@@ -121,6 +123,28 @@ fn save_all(
         drop(room);
     }
     Ok(())
+}
+
+/// What became of a tile, and when: milliseconds since 1970, UTC.
+struct Fetched {
+    outcome: Outcome,
+    at_ms: i64,
+}
+
+impl Fetched {
+    fn now(outcome: Outcome) -> Self {
+        let at_ms = now_ms();
+        Self { outcome, at_ms }
+    }
+}
+
+/// Tells of a tile that came. Nobody may be listening any more; it is stored all the same.
+fn hand_on(arrivals: &Sender<Arrival>, tile: TileKey, fetched_at_ms: i64, bytes: Option<&[u8]>) {
+    let _ = arrivals.send(Arrival {
+        tile,
+        fetched_at_ms,
+        bytes: bytes.map(<[u8]>::to_vec),
+    });
 }
 
 struct Run<'a> {
@@ -219,7 +243,7 @@ impl Run<'_> {
             })
             .await;
         match fetched {
-            Ok(outcome) => self.done(job.tile, outcome, tries).await,
+            Ok(fetched) => self.done(job.tile, fetched, tries).await,
             Err(GaveUp::Failed { error, .. }) => match error {
                 TileError::Banned => Err(FetchError::Banned),
                 TileError::Token => Err(FetchError::Token),
@@ -238,23 +262,23 @@ impl Run<'_> {
         }
     }
 
-    async fn attempt(&self, job: &Job) -> Result<Outcome, Setback<TileError>> {
+    async fn attempt(&self, job: &Job) -> Result<Fetched, Setback<TileError>> {
         if self.state.borrow().end.is_some() {
             return Err(Setback::Final(TileError::Ended));
         }
         self.state.borrow_mut().report.requests += 1;
-        let outcome = self.ask(job).await;
-        if let Err(setback) = &outcome {
+        let fetched = self.ask(job).await;
+        if let Err(setback) = &fetched {
             let reason = setback.error().to_string();
             self.tell(Event::Setback {
                 tile: job.tile,
                 reason,
             });
         }
-        outcome
+        fetched
     }
 
-    async fn ask(&self, job: &Job) -> Result<Outcome, Setback<TileError>> {
+    async fn ask(&self, job: &Job) -> Result<Fetched, Setback<TileError>> {
         let request = Request {
             url: self.context.options.tile_origin.url(&job.tile.path()),
             auth: Auth::Query,
@@ -263,26 +287,40 @@ impl Run<'_> {
         };
         let reply = self.context.client.get(&request).await;
         match answer::sort(reply.map_err(answer::of_request)?)? {
-            Answer::Unchanged if job.etag.is_some() => Ok(Outcome::Unchanged),
+            Answer::Unchanged if job.etag.is_some() => Ok(Fetched::now(Outcome::Unchanged)),
             Answer::Unchanged => Err(answer::no_tile("nothing was to be unchanged".into())),
-            Answer::Body(reply) => self.examine(reply).await,
+            Answer::Body(reply) => self.examine(job.tile, reply).await,
         }
     }
 
     /// Examines a body on another thread: inflating and checking a large tile takes a second.
-    async fn examine(&self, mut reply: Reply) -> Result<Outcome, Setback<TileError>> {
+    async fn examine(
+        &self,
+        tile: TileKey,
+        mut reply: Reply,
+    ) -> Result<Fetched, Setback<TileError>> {
         let body = std::mem::take(&mut reply.body);
-        let examiners = self.examiners.clone();
-        let examined = tokio::task::spawn_blocking(move || examiners.examine(body)).await;
+        let (examiners, arrivals) = (self.examiners.clone(), self.context.arrivals.cloned());
+        let at_ms = now_ms();
+        let examine = move || {
+            examiners.examine(body, &|bytes| {
+                if let Some(arrivals) = &arrivals {
+                    hand_on(arrivals, tile, at_ms, bytes);
+                }
+            })
+        };
+        let examined = tokio::task::spawn_blocking(examine).await;
         let etag = reply.etag;
-        match examined.map_err(|error| answer::no_tile(error.to_string()))? {
-            Ok(Content::Tile(bytes)) => Ok(Outcome::Stored { bytes, etag }),
-            Ok(Content::Empty) => Ok(Outcome::Empty { reason: None, etag }),
-            Err(reason) => Err(answer::no_tile(reason)),
-        }
+        let outcome = match examined.map_err(|error| answer::no_tile(error.to_string()))? {
+            Ok(Content::Tile(bytes)) => Outcome::Stored { bytes, etag },
+            Ok(Content::Empty) => Outcome::Empty { reason: None, etag },
+            Err(reason) => return Err(answer::no_tile(reason)),
+        };
+        Ok(Fetched { outcome, at_ms })
     }
 
-    async fn done(&self, tile: TileKey, outcome: Outcome, tries: u32) -> Result<(), FetchError> {
+    async fn done(&self, tile: TileKey, fetched: Fetched, tries: u32) -> Result<(), FetchError> {
+        let Fetched { outcome, at_ms } = fetched;
         let (state, bytes) = match &outcome {
             Outcome::Stored { bytes, .. } => (TileState::Stored, bytes.len() as u64),
             Outcome::Unchanged => (TileState::Stored, 0),
@@ -301,7 +339,7 @@ impl Run<'_> {
             tileset: tile.tileset.name(),
             id: tile.id,
             outcome,
-            fetched_at_ms: now_ms(),
+            fetched_at_ms: at_ms,
             tries,
         };
         // The receiver is gone when storing failed; its error is the one to tell.
@@ -327,7 +365,7 @@ impl Run<'_> {
             TileError::NotATile(_) => Outcome::Quarantined { reason },
             _ => Outcome::Failed { reason },
         };
-        self.done(tile, outcome, tries).await
+        self.done(tile, Fetched::now(outcome), tries).await
     }
 
     fn count(&self, tile: TileKey, outcome: &Outcome) {

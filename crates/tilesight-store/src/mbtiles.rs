@@ -99,18 +99,20 @@ impl Mbtiles {
         if fs::metadata(path).map_or(true, |metadata| metadata.len() == 0) {
             return Ok(None);
         }
-        if !is_fetched_or_blank(path)? {
-            return Err(Error::NoLedger {
-                path: path.to_owned(),
-            });
+        let no_ledger = || Error::NoLedger {
+            path: path.to_owned(),
+        };
+        if !crate::starts_with(path, MAGIC)? {
+            return Err(no_ledger());
         }
         let size = file_size(path)?;
         let connection = connect(path, size)?;
-        if !ledger::is_in(&connection).map_err(Error::sqlite(path))? {
-            return Ok(None);
+        if ledger::is_in(&connection).map_err(Error::sqlite(path))? {
+            let listed = list_some(&connection, path, tiles)?;
+            return Self::new(path, size, connection, listed).map(Some);
         }
-        let listed = list_some(&connection, path, tiles)?;
-        Self::new(path, size, connection, listed).map(Some)
+        let is_blank = is_blank(&connection).map_err(Error::sqlite(path))?;
+        is_blank.then_some(None).ok_or_else(no_ledger)
     }
 
     fn new(path: &Path, size: u64, connection: Connection, listed: Listed) -> Result<Self, Error> {
@@ -195,19 +197,26 @@ pub(crate) fn is_fetched_or_blank(path: &Path) -> Result<bool, Error> {
     if !crate::starts_with(path, MAGIC)? {
         return Ok(false);
     }
-    let examine = |connection: &Connection| {
-        let mut tables = connection.prepare("SELECT 1 FROM sqlite_master")?;
-        Ok(ledger::is_in(connection)? || !tables.exists([])?)
-    };
+    let examine = |connection: &Connection| Ok(ledger::is_in(connection)? || is_blank(connection)?);
     examine(&connect_to_read(path)?).map_err(Error::sqlite(path))
+}
+
+fn is_blank(connection: &Connection) -> rusqlite::Result<bool> {
+    let tables = connection.prepare("SELECT 1 FROM sqlite_master");
+    Ok(!tables?.exists([])?)
+}
+
+/// The path of a file that belongs to an archive, beside it and named after it.
+pub(crate) fn beside(archive: &Path, end: &str) -> PathBuf {
+    let mut path = archive.as_os_str().to_owned();
+    path.push(end);
+    path.into()
 }
 
 /// Size of an archive with what a journal beside it may add.
 fn file_size(path: &Path) -> Result<u64, Error> {
     let size = fs::metadata(path).map_err(Error::io(path))?.len();
-    let mut journal = path.as_os_str().to_owned();
-    journal.push("-wal");
-    let journal_size = fs::metadata(journal).map_or(0, |metadata| metadata.len());
+    let journal_size = fs::metadata(beside(path, "-wal")).map_or(0, |metadata| metadata.len());
     Ok(size.saturating_add(journal_size))
 }
 
@@ -266,9 +275,7 @@ fn uri(path: &Path) -> Result<String, Error> {
 }
 
 fn is_filled(archive: &Path, end: &str) -> bool {
-    let mut beside = archive.as_os_str().to_owned();
-    beside.push(end);
-    fs::metadata(beside).is_ok_and(|metadata| metadata.len() > 0)
+    fs::metadata(beside(archive, end)).is_ok_and(|metadata| metadata.len() > 0)
 }
 
 /// Reads the `metadata` that describe tiles; all of it is optional here, since archives without

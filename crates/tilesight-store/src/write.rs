@@ -115,9 +115,10 @@ impl StoreWriter {
         let lock = Lock::take(path)?;
         if is_missing_or_empty(path) {
             publish_new(path, about)?;
+        } else {
+            refuse_others(path)?;
+            refuse_newer(path)?;
         }
-        refuse_others(path)?;
-        refuse_newer(path)?;
         let connection = connect(path).map_err(Error::write(path))?;
         let mut writer = Self {
             connection,
@@ -264,12 +265,19 @@ impl StoreWriter {
     /// # Errors
     ///
     /// [`Error::Write`]. What was committed is safe all the same.
-    pub fn close(self) -> Result<(), Error> {
-        let close = || {
-            describe_extent(&self.connection)?;
-            let ignore = |_: &rusqlite::Row| Ok(());
-            self.connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], ignore)?;
+    pub fn close(mut self) -> Result<(), Error> {
+        let mut close = || {
+            let transaction = self.connection.transaction()?;
+            describe_extent(&transaction)?;
+            transaction.commit()?;
+            let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+            let is_partial: bool = self
+                .connection
+                .query_row(checkpoint, [], |row| row.get(0))?;
+            if !is_partial {
+                // All is on the disk; a change of mode that is lost matters to nobody.
+                self.connection.pragma_update(None, "synchronous", "OFF")?;
+            }
             // A program that reads the archive at this moment keeps its journal; so be it.
             let _ = set_journal_mode(&self.connection, "MEMORY");
             Ok(())
@@ -460,9 +468,7 @@ fn draft_of(path: &Path) -> io::Result<Draft> {
 /// Removes what is left of a store that is not there any more, and would be taken for the new one's.
 fn remove_journals(path: &Path) -> io::Result<()> {
     for end in ["-wal", "-shm", "-journal"] {
-        let mut journal = path.as_os_str().to_owned();
-        journal.push(end);
-        match fs::remove_file(journal) {
+        match fs::remove_file(mbtiles::beside(path, end)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => (),
         }
@@ -485,14 +491,32 @@ fn create(path: &Path, about: &About<'_>) -> rusqlite::Result<()> {
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
-    if mode != "wal" {
-        set_journal_mode(&connection, "MEMORY")?;
+    // The path without links, beside which the journal is.
+    let archive = connection.path().map(Path::new);
+    if archive.is_some_and(|archive| !mbtiles::beside(archive, "-wal").exists()) {
+        begin_journal(&connection)?;
     }
-    // Appends to a journal beside the archive; a reader sees whole transactions throughout.
-    set_journal_mode(&connection, "WAL")?;
+    log_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(connection)
+}
+
+/// Begins the journal of an archive that has none, and waits for no disk: SQLite syncs the beginning
+/// of a journal lest what was left of an older one be taken for more of it, and here is none. What a
+/// loss of power leaves of the first transaction, which changes nothing, makes no difference.
+fn begin_journal(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    log_ahead(connection)?;
+    connection.pragma_update(None, "user_version", version_of(connection)?)
+}
+
+/// Has transactions appended to a journal beside the archive: a reader sees whole ones throughout.
+fn log_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    if mode != "wal" {
+        set_journal_mode(connection, "MEMORY")?;
+    }
+    set_journal_mode(connection, "WAL")
 }
 
 /// Sets the journal mode. To and from `WAL` it goes by way of `MEMORY`: a file that undoes the change
@@ -628,23 +652,25 @@ fn set_requests(connection: &Connection, day: i64, requests: u64) -> rusqlite::R
 
 fn set_metadata(connection: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO metadata (name, value) VALUES (?1, ?2)";
-    connection.execute(sql, [name, value]).map(drop)
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.execute([name, value]).map(drop)
 }
 
 /// Tells other programs the zooms and the box of the tiles that they see.
 fn describe_extent(connection: &Connection) -> rusqlite::Result<()> {
-    let zooms = "SELECT min(zoom_level), max(zoom_level) FROM tiles";
-    let zooms = connection.query_row(zooms, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let (Some(min_zoom), Some(max_zoom)): (Option<i64>, Option<i64>) = zooms else {
+    let extents = "SELECT zoom_level, min(tile_column), min(tile_row), max(tile_column), \
+                   max(tile_row) FROM tiles GROUP BY zoom_level ORDER BY zoom_level";
+    let mut statement = connection.prepare(extents)?;
+    let extents = statement.query_map([], |row| {
+        let edges = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+        Ok((row.get(0)?, edges))
+    })?;
+    let extents: Vec<(i64, [f64; 4])> = extents.collect::<Result<_, _>>()?;
+    let (Some(&(min_zoom, _)), Some(&(max_zoom, edges))) = (extents.first(), extents.last()) else {
         return Ok(());
     };
     set_metadata(connection, "minzoom", &min_zoom.to_string())?;
     set_metadata(connection, "maxzoom", &max_zoom.to_string())?;
-    let edges = "SELECT min(tile_column), min(tile_row), max(tile_column), max(tile_row) \
-                 FROM tiles WHERE zoom_level = ?1";
-    let edges: [f64; 4] = connection.query_row(edges, [max_zoom], |row| {
-        Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
-    })?;
     let [west, south, east, north] = degrees(max_zoom, edges);
     let bounds = format!("{west:.6},{south:.6},{east:.6},{north:.6}");
     let (lon, lat) = (f64::midpoint(west, east), f64::midpoint(south, north));

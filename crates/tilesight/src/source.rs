@@ -112,10 +112,12 @@ pub(crate) fn read(
     read_all(&[path], Builder::in_memory(), MAX_TILES_A_PART, on_progress)
 }
 
-/// Reads and indexes what a store that is open lists, in memory.
+/// Reads and indexes what a store that is open lists, in memory. All of it on threads of the pool: work
+/// that is handed to them from outside waits for them to wake up, time and again.
 #[cfg(any(feature = "fetch", feature = "parquet"))]
 pub(crate) fn read_store(store: Box<dyn TileStore>) -> Result<(Dataset, Source), Error> {
-    read_stores(&[store], Builder::in_memory(), MAX_TILES_A_PART, &|_| ())
+    let read = |_: &_| read_stores(&[store], Builder::in_memory(), MAX_TILES_A_PART, &|_| ());
+    rayon::scope(read)
 }
 
 /// Reads sources one after the other into one dataset; `tiles_a_part` are decoded at most before

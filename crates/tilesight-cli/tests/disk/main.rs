@@ -464,6 +464,23 @@ fn a_new_store_survives_a_loss_of_power_at_every_step_until_it_is_there() {
     assert!(tally.crash_states.into_inner() > 1);
 }
 
+/// A new store is brought to the disk, its name, the journal and its name, and what is checkpointed.
+#[test]
+fn a_fetch_waits_for_the_disk_no_more_often_than_it_has_to() {
+    let cases: Vec<&Case> = CASES.iter().filter(|case| case.name == "fetch").collect();
+    play_each(&cases, |scene| {
+        let waits = |operation: &&Operation| {
+            matches!(
+                operation,
+                Operation::Sync { .. } | Operation::SyncFolder { .. }
+            )
+        };
+        let waits = scene.journal.operations.iter().filter(waits).count();
+        let what = || format!("a fetch waits for the disk {waits} times");
+        scene.tally.expect(waits == 5, what);
+    });
+}
+
 #[test]
 fn refused_at_any_step_once_and_from_then_on() {
     let tally = play_each(&all_cases(), |scene| {

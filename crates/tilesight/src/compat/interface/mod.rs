@@ -18,6 +18,7 @@
 //! ```
 
 mod arguments;
+mod arriving;
 mod error;
 mod filters;
 mod graph;

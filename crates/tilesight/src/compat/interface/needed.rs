@@ -58,10 +58,14 @@ impl Needed {
 
     /// The tiles as they lie in a store.
     pub(super) fn stored(&self) -> Vec<StoredTile> {
-        let stored = |key: TileKey| StoredTile {
-            tileset: Some(key.tileset.name()),
-            id: key.id,
-        };
         self.keys().into_iter().map(stored).collect()
+    }
+}
+
+/// A tile as it lies in a store.
+pub(super) fn stored(tile: TileKey) -> StoredTile {
+    StoredTile {
+        tileset: Some(tile.tileset.name()),
+        id: tile.id,
     }
 }

@@ -2,18 +2,22 @@
 //!
 //! A store grows with every region that is asked about, while a question is about few tiles. So
 //! each is answered by a dataset of the tiles it needs, which is kept for the next question about
-//! the same tiles, as long as they are in the store what they were.
+//! the same tiles, as long as they are in the store what they were. Of tiles that are fetched it is
+//! made while they are stored, and counts when the store says that it holds them.
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
-use tilesight_fetch::{FetchError, Fetcher, Tileset};
-use tilesight_store::{Ledger, Mbtiles, Metadata, StoredTile, TileStore};
+use tilesight_fetch::{Arrival, FetchError, Tileset};
+use tilesight_store::{Ledger, Mbtiles, StoredTile, TileStore};
 use tilesight_tile::{TileId, TileRows};
 
+use super::arriving::{Arriving, Memory};
 use super::needed::Needed;
 use super::service::{Service, lock};
 use super::{Error, Options};
@@ -58,7 +62,7 @@ pub(super) struct Loaded {
 }
 
 /// Length and time of change of a store and of the journal beside it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Stamp([Option<(u64, SystemTime)>; 2]);
 
 impl Tiles {
@@ -94,16 +98,32 @@ impl Tiles {
             return Ok(loaded);
         }
         let asked = needed.stored();
-        let mut stamp = Stamp::of(&self.path);
-        let mut store = self.open(&asked)?;
-        if !self.offline && self.lacks(needed, &*store, service)? {
-            self.fetch(needed, &asked, service)?;
-            stamp = Stamp::of(&self.path);
-            store = self.open(&asked)?;
-        }
-        let loaded = Arc::new(Loaded::new(asked, store, stamp)?);
+        let stamp = Stamp::of(&self.path);
+        let store = self.open(&asked)?;
+        let loaded = if self.offline || !self.lacks(needed, &*store, service)? {
+            Loaded::new(asked, store, stamp)?
+        } else {
+            self.fetch_and_load(needed, asked, service)?
+        };
+        let loaded = Arc::new(loaded);
         self.keep(&loaded);
         Ok(loaded)
+    }
+
+    fn fetch_and_load(
+        &self,
+        needed: &Needed,
+        asked: Vec<StoredTile>,
+        service: &Service,
+    ) -> Result<Loaded, Error> {
+        if let Some(loaded) = self.fetch(needed, &asked, service)?
+            && loaded.is_as_stored(&self.path)?
+        {
+            return Ok(loaded);
+        }
+        let stamp = Stamp::of(&self.path);
+        let store = self.open(&asked)?;
+        Ok(Loaded::new(asked, store, stamp)?)
     }
 
     /// A dataset in memory that holds all that is needed as the store has it.
@@ -148,7 +168,7 @@ impl Tiles {
         let store = Mbtiles::open_some(&self.path, asked).map_err(crate::Error::from)?;
         Ok(match store {
             Some(store) => Box::new(store),
-            None => Box::new(Nothing::default()),
+            None => Box::new(Memory::default()),
         })
     }
 
@@ -167,28 +187,76 @@ impl Tiles {
         Ok(plan.map_err(crate::Error::from)?.requests() > 0)
     }
 
-    fn fetch(&self, needed: &Needed, asked: &[StoredTile], service: &Service) -> Result<(), Error> {
+    /// Fetches what the store lacks, and loads meanwhile what it will hold, where that can be told.
+    ///
+    /// What is loaded is indexed by a pool of threads, of which the calling one may be, and which may
+    /// ask for other tiles while it waits for the rest of the pool. So another thread fetches and
+    /// holds the lock.
+    fn fetch(
+        &self,
+        needed: &Needed,
+        asked: &[StoredTile],
+        service: &Service,
+    ) -> Result<Option<Loaded>, Error> {
+        let (sender, runs) = mpsc::channel();
+        thread::scope(|scope| {
+            let fetching = scope.spawn(move || self.fetch_in_turn(needed, asked, service, &sender));
+            let loaded = runs.iter().map(|run| run.load(asked)).last();
+            let fetched = fetching.join().unwrap_or_else(|panic| resume_unwind(panic));
+            fetched.map(|()| loaded.flatten())
+        })
+    }
+
+    /// Fetches when nobody else does; tells of each run before it begins.
+    fn fetch_in_turn(
+        &self,
+        needed: &Needed,
+        asked: &[StoredTile],
+        service: &Service,
+        runs: &Sender<Run>,
+    ) -> Result<(), Error> {
         let _one_at_a_time = lock(&self.writing);
         let (begun, fetcher) = (Instant::now(), service.fetcher()?);
         loop {
             // Another thread or process may have fetched them meanwhile.
-            if !self.lacks(needed, &*self.open(asked)?, service)? {
+            let store = self.open(asked)?;
+            if !self.lacks(needed, &*store, service)? {
                 return Ok(());
             }
-            match self.fetch_once(needed, &fetcher) {
+            let (sender, arrivals) = mpsc::channel();
+            // What is there may be asked for again, so that nobody knows when all has come.
+            let may_change = service.fetch_options().refresh.is_some();
+            if let Some(before) = Arriving::into(&*store)
+                && (before.is_empty() || !may_change)
+            {
+                // Nobody listens when the other thread panics, which the end of the scope tells.
+                let _ = runs.send(Run { before, arrivals });
+            }
+            drop(store);
+            match fetcher.fetch_and_hand_on(&self.path, &needed.keys(), sender) {
                 Err(FetchError::Store(tilesight_store::Error::Held { .. }))
                     if begun.elapsed() < LONGEST_WAIT =>
                 {
                     thread::sleep(PAUSE);
                 }
-                outcome => return Ok(outcome.map_err(crate::Error::from)?),
+                outcome => return Ok(outcome.map(drop).map_err(crate::Error::from)?),
             }
         }
     }
+}
 
-    fn fetch_once(&self, needed: &Needed, fetcher: &Fetcher) -> Result<(), FetchError> {
-        let report = fetcher.fetch(&self.path, &needed.keys(), |_| ());
-        report.map(drop)
+/// A run that fetches: what the store held before, and what comes.
+struct Run {
+    before: Arriving,
+    arrivals: Receiver<Arrival>,
+}
+
+impl Run {
+    /// What the store will hold when the run has ended well; none where that cannot be told.
+    fn load(self, asked: &[StoredTile]) -> Option<Loaded> {
+        let store = self.before.wait_for(asked, &self.arrivals)?;
+        // What fails here fails again when it is read from the store.
+        Loaded::new(asked.to_vec(), Box::new(store), Stamp::default()).ok()
     }
 }
 
@@ -274,28 +342,5 @@ fn held_by_tileset(store: &dyn TileStore) -> Vec<(&'static str, TileRows)> {
     tilesets.filter_map(of_tileset).collect()
 }
 
-/// The store where nothing was written yet.
-#[derive(Debug, Default)]
-struct Nothing {
-    metadata: Metadata,
-    ledger: Ledger,
-}
-
-impl TileStore for Nothing {
-    fn tiles(&self) -> &[StoredTile] {
-        &[]
-    }
-
-    fn read(&self, _: usize, bytes: &mut Vec<u8>) -> Result<(), tilesight_store::Error> {
-        bytes.clear();
-        Ok(())
-    }
-
-    fn metadata(&self) -> &Metadata {
-        &self.metadata
-    }
-
-    fn ledger(&self) -> Option<&Ledger> {
-        Some(&self.ledger)
-    }
-}
+#[cfg(test)]
+mod tests;
