@@ -88,6 +88,7 @@ pub fn measure(root: &Path) -> Result<Reached> {
 
 fn outcomes_of(area: &Area, root: &Path) -> Result<Outcomes> {
     let folder = root.join(OUTCOMES_FOLDER).join(area.package);
+    fs::create_dir_all(&folder)?;
     let mut command = Command::new(env!("CARGO"));
     command.args(["mutants", "-p", area.package, "--output"]);
     command.arg(&folder);
