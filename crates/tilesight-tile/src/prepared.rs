@@ -87,8 +87,8 @@ impl PreparedRegion {
         }
     }
 
-    /// The boxes around the region: none if no grid position can lie in it, two if they leave out
-    /// more together than one could (as on both sides of the antimeridian), else one.
+    /// The boxes around the region, as far as they hold grid positions: two if they leave out more
+    /// together than one could (as on both sides of the antimeridian), else one, or none.
     pub fn bounds(&self) -> &[GridBox] {
         &self.bounds
     }
